@@ -1,0 +1,151 @@
+/**
+ * Builds the VS Code workbench over the replica and keeps it there: its one entry is `start`, called by `boot` once the
+ * first snapshot is here. Everything that VS Code weighs is imported from this chunk.
+ */
+import { ICommandService, IEditorService, getService, initialize } from '@codingame/monaco-vscode-api'
+import { getUserConfiguration, initUserConfiguration, updateUserConfiguration } from '@codingame/monaco-vscode-configuration-service-override'
+import { registerFileSystemOverlay } from '@codingame/monaco-vscode-files-service-override'
+import { ColorScheme } from '@codingame/monaco-vscode-api/vscode/vs/platform/theme/common/theme'
+import { getCodeEditor } from '@codingame/monaco-vscode-api/vscode/vs/editor/browser/editorBrowser'
+import type { SyncClient } from '../sync/client'
+import { takeArchives } from './archives'
+import { Binding } from './binding'
+import { registerCommands } from './commands'
+import { Contents } from './contents'
+import { Cursors } from './cursors'
+import { WorkerFileSystem } from './filesystem'
+import { showImages } from './images'
+import type { Link } from './link'
+import { registerLanguages } from './languages/extension'
+import { mainModule } from './main-module'
+import { showProblems } from './problems'
+import type { Relay } from './relay'
+import { overrides, provideWorkers } from './services'
+import { THEMES, type Theme, settings } from './settings'
+import { toUri } from './space'
+import { TreeView } from './treeview'
+
+/** Pixels of width under which the side bar would leave too little for the text. */
+const NARROW = 600
+
+/** Milliseconds that the language client waits for the first colours at most, and as many more while the page is busy. */
+const LANGUAGE_WAIT = 2000
+
+/** The one setting that the host page changes, in the text of the settings file. */
+const THEME_SETTING = /"workbench\.colorTheme"\s*:\s*"[^"]*"/
+
+export interface Start {
+  link: Link
+  client: SyncClient
+  relay: Relay
+  theme: Theme
+  open: { path: string; line: number } | null
+}
+
+export async function start({ link, client, relay, theme, open }: Start): Promise<void> {
+  const files = new WorkerFileSystem(client, new Contents(link, () => client.worker))
+  const container = document.getElementById('workbench')!
+  provideWorkers()
+  registerLanguages()
+  registerFileSystemOverlay(1, files)
+  await initUserConfiguration(settings(theme))
+  const first = open?.path ?? firstFile(client)
+  await initialize(overrides(), container, {
+    workspaceProvider: { trusted: true, workspace: { folderUri: toUri('') }, open: async () => false },
+    enableWorkspaceTrust: false,
+    productConfiguration: { nameShort: 'Quick Edit', nameLong: 'Quick Edit', extensionsGallery: undefined },
+    defaultLayout: { editors: first ? [{ uri: toUri(first), viewColumn: 1 }] : [], force: true },
+    initialColorTheme: { themeType: theme === 'dark' ? ColorScheme.DARK : ColorScheme.LIGHT },
+    windowIndicator: { label: 'Quick Edit', tooltip: '', command: '' },
+  })
+  performance.mark('quickedit:initialized')
+  showImages(files)
+  const binding = await Binding.create(client, files)
+  const tree = await TreeView.create(client, files, binding)
+  const [editors, commands] = await Promise.all([getService(IEditorService), getService(ICommandService)])
+  const reveal = (path: string, line: number, focus: boolean): void => {
+    if (!files.files.has(path)) return
+    const selection = { startLineNumber: line, startColumn: 1 }
+    void editors.openEditor({ resource: toUri(path), options: { selection, pinned: true, preserveFocus: !focus } })
+  }
+  const cursors = await Cursors.create({
+    client,
+    files,
+    reveal: async (path) => {
+      const pane = await editors.openEditor({ resource: toUri(path), options: { preserveFocus: true } })
+      return getCodeEditor(pane?.getControl())
+    },
+    people: (people, following) => link.send({ t: 'people', people, following }),
+  })
+  link.on('follow', (frame) => cursors.follow(frame.client ?? null))
+  const setAside = (path: string, text: string): void =>
+    void editors.openEditor({ resource: undefined, contents: text, label: `${path} (not saved)`, options: { pinned: true } })
+  link.on('aside', (frame) => setAside(frame.path, frame.text))
+  relay.shows = {
+    onTree: (changes) => tree.onTree(changes),
+    onText: (change) => binding.onText(change),
+    onSetAside: setAside,
+  }
+  if (container.clientWidth < NARROW) await commands.executeCommand('workbench.action.closeSidebar')
+  if (open) reveal(open.path, open.line, false)
+  painted(container, link)
+  const vscode = await registerCommands(link, { run: () => client.run() })
+  showProblems(vscode, link)
+  takeArchives(container, link, client.worker, vscode.window)
+  // One after the other: two writes of the settings at once may end in the wrong order.
+  let themed = Promise.resolve()
+  link.on('theme', (frame) => void (themed = themed.then(() => setTheme(frame.theme)).catch(console.error)))
+  client.onRole = () => files.roleChanged()
+  link.on('open', (frame) => reveal(frame.path, frame.line, frame.focus ?? true))
+  link.on('focus', () => void commands.executeCommand('workbench.action.focusActiveEditorGroup'))
+  const startRest = async (): Promise<void> => {
+    await startLanguage(link)
+    const [{ showHistory }, { HistoryApi }] = await Promise.all([import('./history'), import('./history-api')])
+    await showHistory({
+      api: new HistoryApi(link, client.worker),
+      fileAt: (path) => files.files.get(path),
+      pathOf: (file) => files.pathOf(file),
+      canWrite: () => client.canWrite,
+      onChanged: (call) => (link.on('committed', call), link.on('deployed', call)),
+    })
+  }
+  // The language client weighs on the main thread: the first colours come before it.
+  void binding.firstColours(LANGUAGE_WAIT).then(() => requestIdleCallback(() => void startRest(), { timeout: LANGUAGE_WAIT }))
+}
+
+function firstFile(client: SyncClient): string | null {
+  const { replica } = client
+  return mainModule({
+    paths: () => [...replica.visible.files.values()].map((file) => file.path),
+    read: (path) => {
+      const file = replica.visible.fileAt(path)
+      return file && replica.text(file.id)?.toString()
+    },
+  })
+}
+
+async function setTheme(theme: Theme): Promise<void> {
+  document.documentElement.dataset.theme = theme
+  // One setting, not all of them: the others may be the person's own by now. It is written into the file's text, because the
+  // configuration service's own update never reaches the file in this workbench.
+  const before = await getUserConfiguration()
+  const chosen = `"workbench.colorTheme": ${JSON.stringify(THEMES[theme])}`
+  await updateUserConfiguration(THEME_SETTING.test(before) ? before.replace(THEME_SETTING, chosen) : before.replace('{', `{ ${chosen},`))
+}
+
+/** Shows the workbench once it has drawn itself, and tells the host page. */
+function painted(container: HTMLElement, link: Link): void {
+  requestAnimationFrame(() => {
+    container.dataset.painted = ''
+    link.send({ t: 'booted', ms: Math.round(performance.now()) })
+  })
+}
+
+/** The language client is a chunk of its own, wanted only after the first paint. */
+async function startLanguage(link: Link): Promise<void> {
+  const failed = (error: unknown): void => {
+    console.error('language client', error)
+    link.send({ t: 'notice', level: 'warning', message: 'Completion is not available.', hint: 'Editing and running work without it. Reload to try again.' })
+  }
+  await import('./language').then(({ connectLanguage }) => connectLanguage(link, failed)).catch(failed)
+}

@@ -1,0 +1,389 @@
+"""One sandboxed child as the supervisor holds it: load it once, put requests to it, limit it, end it.
+
+`children` makes them and `watch` measures them. What the child says arrives through `link`, checked. Everything that
+can happen to a request ends in an Answer or a Failure; nothing here raises because of what a worker did.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from preview import protocol
+from preview.outside import calls, process, reports
+from preview.outside.budget import Budget
+from preview.outside.limits import Limits
+from preview.outside.link import MAX_WAITING, Link, Loaded, Unparsed
+from preview.outside.outcomes import DoesNotParse, Exit
+from preview.outside.requests import Answer, Failure, OnLog, Pending, Requests
+from preview.outside.zygote import Forked
+from preview.protocol import Kind
+
+log = logging.getLogger(__name__)
+_encode = msgspec.json.Encoder().encode
+
+GRACE = 1.0
+"""Seconds from the signal at a limit to the kill. In them the child names the line where it is."""
+_DUMP = 0.8  # of GRACE: then faulthandler writes down where a C function is that never returns
+_STATUS_WAIT = 0.25  # seconds for the zygote to tell the wait status of a child whose channel ended
+_MAX_EARLY_LOGS = 200
+_MAX_SOURCES = 256 * 1024  # bytes of modules kept to show source lines where the child cannot
+_CPU_SIGNAL, _WALL_SIGNAL, _DUMP_SIGNAL = signal.SIGXCPU, signal.SIGUSR1, signal.SIGUSR2
+
+_ANSWERS = frozenset(
+    {
+        Kind.RESPONSE, Kind.FAILED, Kind.LOG, Kind.RESPONSE_START, Kind.BODY, Kind.BODY_END, Kind.CREDIT, Kind.WS,
+        Kind.CALL, Kind.CALL_CANCEL,
+    }
+)  # fmt: skip
+
+
+@dataclass(eq=False, slots=True)
+class _Stopping:
+    """The CPU limit was reached at ``since``; ``dumped`` once faulthandler was asked."""
+
+    since: float
+    dumped: bool = False
+
+
+class Child:
+    """``exited`` is done from the moment on at which this child takes no more requests, whatever the reason."""
+
+    def __init__(
+        self,
+        forked: Forked,
+        limits: Limits,
+        on_gone: Callable[[Child], None],
+        *,
+        count_threads: bool = False,
+        leave_group: Callable[[], bool] | None = None,
+    ) -> None:
+        """``count_threads`` where the kernel does not; ``leave_group``, once it is dead, tells whether memory was why."""
+        loop = asyncio.get_running_loop()
+        self.exited: asyncio.Future[Exit] = loop.create_future()
+        self.load_failure: dict[str, Any] | None = None
+        self.on_log: OnLog | None = None
+        """Hears what is logged outside any request; what came before it was set is in ``early_logs``."""
+        self.early_logs: list[dict[str, Any]] = []
+        self.codes: Mapping[str, bytes] = {}
+        """The modules that it compiled, as it sent them before anything of the worker ran."""
+        self.ready_ms = 0.0
+        self.packages: list[str] = []
+        """Which of warm.PRELOADABLE it has imported, by its own word."""
+        self.entry = ""
+        self.is_spare: asyncio.Future[None] = loop.create_future()
+        self.pid = forked.host_pid()
+        self.fell_with_zygote = False
+        """Whether it died because the whole sandbox did: through no fault of its worker, which may be loaded again."""
+        self._budget = Budget(time.monotonic())
+        self._forked = forked
+        self._limits = limits
+        self._on_gone = on_gone
+        self._count_threads = count_threads
+        self._leave_group = leave_group
+        self._link = Link(self, limits)
+        self._requests = Requests(self._link.send, self._link.room, self._fewer)
+        self._link.requests = self._requests
+        self._stopping: _Stopping | None = None
+        self._last_words = b""
+        self._sources: Mapping[str, bytes] = {}
+        self._desk: calls.Desk | None = None
+        forked.died.add_done_callback(self._died)
+
+    async def connect(self) -> None:
+        loop = asyncio.get_running_loop()
+        await loop.create_unix_connection(lambda: self._link, sock=self._forked.channel)
+
+    # For the callers of the runner
+
+    async def load(
+        self,
+        modules: Mapping[str, bytes],
+        meta: dict[str, Any],
+        desk: calls.Desk | None = None,
+        codes: Mapping[str, bytes] | None = None,
+    ) -> None:
+        """Gives a spare child its worker, and the desk that answers what it asks for: without one nothing outside.
+
+        ``codes`` are those modules that a child of the same tenant has compiled. Raises DoesNotParse; an exception at
+        import becomes ``load_failure``.
+        """
+        self._desk = desk
+        if sum(map(len, modules.values())) <= _MAX_SOURCES:
+            self._sources = modules
+        compiled = protocol.pack_modules(codes or {})
+        head = {**meta, "limits": self._limits.told_to_the_child(), "codes": len(compiled)}
+        loading = self._begin(0, self._limits.load_s, None).future
+        self._link.expect(Kind.CODE, Kind.UNPARSED)
+        self._link.send(Kind.TO_LOAD, 0, protocol.join_payload(head, protocol.pack_modules(modules) + compiled))
+        try:
+            outcome = await loading
+        except asyncio.CancelledError:
+            self.kill()
+            raise
+        if isinstance(outcome, Failure):
+            self.load_failure = outcome.report
+
+    async def request(
+        self,
+        head: dict[str, Any],
+        body: bytes,
+        on_log: OnLog,
+        origin: calls.Origin | None = None,
+        kind: Kind = Kind.TO_REQUEST,
+        *,
+        more: AsyncIterator[bytes] | None = None,
+    ) -> Answer | Failure:
+        """Puts one request to the worker; ``head`` is that of a TO_REQUEST frame, or of the ``kind`` TO_EVENT: its
+        answer's body is JSON, what the handler made of the event. ``more`` is what comes of the body after ``body``.
+        Never raises for a worker's doings, but what ``more`` raises.
+
+        ``origin`` is whose calls the request's are. Being cancelled cancels the request in the child as well. An
+        answer's stream must be read to its end, or closed.
+        """
+        if self.load_failure is not None:
+            return Failure(self.load_failure)
+        if self.exited.done():
+            return Failure(reports.crash("The worker was stopped before it got this request. Try again."))
+        requests, limits = self._requests, self._limits
+        if (
+            len(requests.waiting) >= limits.in_flight
+            or len(requests.streaming) >= limits.streams
+            or self._link.waiting() > MAX_WAITING
+        ):
+            return Failure(reports.limit("TooManyRequests", self._too_many()))
+        number = requests.next_number()
+        if more is not None:
+            head = {**head, "more": True}
+        pending = self._begin(number, limits.wall_s, on_log)
+        pending.origin, pending.websocket = origin, "websocket" in head
+        encoded = _encode(head)
+        self._link.send(kind, number, len(encoded).to_bytes(4, "little") + encoded + body)
+        if more is not None:
+            requests.upload(number, pending, more, limits.wall_s)
+        try:
+            return await pending.future
+        except BaseException:
+            requests.abandon(number)
+            raise
+
+    def _too_many(self) -> str:
+        waiting, streaming = len(self._requests.waiting), len(self._requests.streaming)
+        limits = self._limits
+        return (
+            f"This worker holds {waiting} requests and {streaming} streams; {limits.in_flight} and {limits.streams} at "
+            "once are the limit."
+        )
+
+    def replaced(self) -> None:
+        """Another takes this child's place: its WebSockets are closed with code 1012, so that clients connect again."""
+        for stream in self._requests.websockets():
+            stream.close_with(1012, "The worker was replaced.")
+
+    def kill(self) -> None:
+        """Ends the process now. Requests that it holds get a Failure."""
+        self._exit(Exit("killed"))
+        self._requests.fail_all(reports.crash("The worker was stopped while it was answering."))
+        self._forked.signal(signal.SIGKILL)
+
+    def pss_kb(self) -> int:
+        """The process's proportional share of memory in kB, see ``process``."""
+        return process.pss_kb(self.pid)
+
+    def is_dead(self) -> bool:
+        """Whether the process is gone, as the kernel sees it at this moment."""
+        return self.exited.done() or self._forked.is_dead()
+
+    # For watch
+
+    @property
+    def busy(self) -> bool:
+        return bool(self._requests)
+
+    def cpu_seconds(self) -> float:
+        """CPU time of all its threads so far; what it was when last read where the process is gone."""
+        used = process.cpu_seconds(self.pid)
+        return self._budget.since if used is None else used
+
+    def check_limits(self, now: float) -> None:
+        """Called some times a second. Signals at a limit, and kills where the signal brought nothing within GRACE."""
+        if self._requests:
+            oldest = next(iter(self._requests.waiting), None)
+            self._budget.look(now, self.cpu_seconds(), oldest, self._requests.newest)
+        if self._count_threads and self._stopping is None and process.threads(self.pid) > self._limits.threads:
+            self._stopping = _Stopping(now)
+            self._exit(Exit("limit"))
+            self._end_at_limit("TooManyThreads", f"This worker runs more than {self._limits.threads} threads.")
+        if self._stopping is None and not self._forked.died.done():
+            if self.cpu_seconds() - self._budget.since > self._limits.cpu_s:
+                self._stopping = _Stopping(now)
+                self._exit(Exit("limit"))
+                self._forked.signal(_CPU_SIGNAL)
+        elif self._stopping is not None and now - self._stopping.since > GRACE * _DUMP:
+            if not self._stopping.dumped:
+                self._stopping.dumped = True
+                self._forked.signal(_DUMP_SIGNAL)
+            elif now - self._stopping.since > GRACE:
+                message = f"This worker used more than {self._limits.cpu_s:g} s of CPU time."
+                self._end_at_limit("CPULimitExceeded", message)
+        for number, pending in list(self._requests.waiting.items()):
+            if now >= pending.deadline:
+                self._check_wall(number, pending, now)
+
+    def _check_wall(self, number: int, pending: Pending, now: float) -> None:
+        if not pending.signalled:
+            pending.signalled = now
+            # Other requests of this child may finish; it gets no new ones.
+            self._exit(Exit("limit"))
+            self._forked.signal(_WALL_SIGNAL)
+        elif now - pending.signalled > GRACE:
+            seconds = self._limits.wall_s if number else self._limits.load_s
+            self._end_at_limit("TimeLimitExceeded", f"This took longer than {seconds:g} s.")
+        elif now - pending.signalled > GRACE * _DUMP:
+            self._forked.signal(_DUMP_SIGNAL)
+
+    def _end_at_limit(self, kind: str, message: str) -> None:
+        report = reports.limit(kind, message, self._read_last_words(), self._sources)
+        if not self._requests:
+            self.logged(0, [reports.as_record(report)], 0)
+        self._requests.fail_all(report)
+        self._forked.signal(signal.SIGKILL)
+
+    # For link
+
+    def spare(self) -> None:
+        self._link.expect()
+        if not self.is_spare.done():
+            self.is_spare.set_result(None)
+
+    def loaded(self, loaded: Loaded) -> None:
+        self._link.expect(*_ANSWERS)
+        self.ready_ms, self.entry, self.packages = loaded.ms, loaded.entry, loaded.packages
+        self._requests.finish(0, Answer(200, [], b""))
+
+    def compiled(self, codes: dict[str, bytes]) -> None:
+        self._link.expect(Kind.LOADED, Kind.FAILED, Kind.LOG)
+        self.codes = codes
+
+    def unparsed(self, unparsed: Unparsed) -> None:
+        self._link.expect()
+        if pending := self._requests.waiting.pop(0, None):
+            pending.future.set_exception(DoesNotParse(unparsed))
+        self.kill()
+
+    def failed(self, request: int, report: dict[str, Any]) -> None:
+        at_cpu_limit = self._stopping is not None
+        if request == 0 and 0 not in self._requests.waiting:
+            if not at_cpu_limit:
+                raise protocol.ProtocolError("a report of nothing")
+            self.logged(0, [reports.as_record(report)], 0)  # a thread or a task that ran on after the last answer
+            self._forked.signal(signal.SIGKILL)
+            return
+        self._requests.finish(request, Failure(report))
+        if at_cpu_limit and not self._requests:
+            self._forked.signal(signal.SIGKILL)
+
+    def logged(self, request: int, records: list[dict[str, Any]], dropped: int) -> None:
+        pending = self._requests.held(request)
+        listener = (pending.on_log if pending is not None else None) or self.on_log
+        if listener is None:
+            self.early_logs += records[: _MAX_EARLY_LOGS - len(self.early_logs)]
+            return
+        try:
+            listener(records, dropped)
+        except Exception:
+            log.exception("a listener to a worker's log failed")
+
+    def called(self, number: int, payload: bytes) -> None:
+        if self._desk is None:
+            refusal = calls.refusal("unknown", "This worker reaches nothing outside itself.")
+            self._link.send(Kind.TO_RESULT, number, refusal)
+        else:
+            self._desk.called(number, payload, self._origin_of, self._send_result)
+
+    def call_cancelled(self, number: int) -> None:
+        if self._desk is not None:
+            self._desk.cancelled(number)
+
+    def ended(self, violation: str) -> None:
+        """The channel is gone. The zygote tells the wait status a moment later, and pending requests wait for it."""
+        if violation:
+            log.warning("child %d broke the protocol: %s", self.pid, violation)
+            self._exit(Exit("broke the protocol"))
+            self._requests.fail_all(
+                reports.crash(f"The worker's process sent what no worker may send: {violation[:200]}")
+            )
+        self._exit(Exit("crashed"))
+        self._close_desk()
+        if not self._forked.died.done():
+            asyncio.get_running_loop().call_later(_STATUS_WAIT, self._forked.signal, signal.SIGKILL)
+
+    # The rest
+
+    def _origin_of(self, request: int) -> tuple[calls.Origin, OnLog] | None:
+        pending = self._requests.held(request)
+        if pending is None or pending.on_log is None:
+            return None
+        return pending.origin or calls.Origin(), pending.on_log
+
+    def _send_result(self, kind: Kind, number: int, payload: bytes) -> None:
+        if self._link.waiting() > MAX_WAITING:
+            payload = calls.refusal("busy", "The worker does not read the results that wait for it.")
+        self._link.send(kind, number, payload)
+
+    def _close_desk(self) -> None:
+        if self._desk is not None:
+            self._desk.close()
+
+    def _begin(self, number: int, seconds: float, on_log: OnLog | None) -> Pending:
+        if not self._requests:
+            self._budget.idle(self.cpu_seconds())
+        self._link.allow_logs()
+        return self._requests.begin(number, time.monotonic() + seconds, on_log)
+
+    def _fewer(self) -> None:
+        if not self._requests:
+            self._budget.idle(self.cpu_seconds())
+        if self.exited.done() and not self._requests.waiting:
+            # At a limit those that wait may still be answered; a stream would keep the process for ever.
+            self._requests.fail_all(reports.crash("The worker was stopped, because it was at a limit."))
+            self._forked.signal(signal.SIGKILL)
+
+    def _exit(self, reason: Exit) -> None:
+        if not self.exited.done():
+            self.exited.set_result(reason)
+
+    def _read_last_words(self) -> bytes:
+        with contextlib.suppress(OSError):
+            while len(self._last_words) < 65536 and (data := os.read(self._forked.last_words, 65536)):
+                self._last_words += data
+        return self._last_words
+
+    def _died(self, died: asyncio.Future[int | None]) -> None:
+        status = died.result()
+        self.fell_with_zygote = status is None
+        out_of_memory = self._leave_group is not None and self._leave_group()
+        if self._requests:
+            words = self._read_last_words(), self._sources
+            message = f"This worker used more than {self._limits.memory_mb} MB of memory, its files included."
+            self._requests.fail_all(
+                reports.limit("MemoryLimitExceeded", message, *words)
+                if out_of_memory
+                else reports.crash(reports.death(status), *words)
+            )
+        self._exit(Exit("crashed" if status is not None else "restarted", status))
+        if not self.is_spare.done():
+            self.is_spare.set_exception(ConnectionError(self._read_last_words().decode("utf-8", "replace")[-2000:]))
+            self.is_spare.exception()  # seen: nobody may be waiting
+        self._link.close()
+        self._forked.close()
+        self._on_gone(self)

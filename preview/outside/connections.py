@@ -1,0 +1,238 @@
+"""One visitor's connection, HTTP or WebSocket: uvicorn's protocols, made to bound what a stranger can make them hold.
+
+uvicorn itself accepts a head of any size at any pace, lets an answer go on that nobody waits for, and closes a connection
+in a way that may destroy the answer it has just sent. `listener` makes these and asks them now and then what is overdue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from preview.outside.front import ABORT
+from preview.outside.policy import BODY_WAIT, HEAD_WAIT, MAX_BODY, MAX_HEAD
+
+MAX_CONNECTIONS = 4096
+UNSENT_FOR = 60.0
+"""Seconds after which a connection is cut whose client takes nothing of what was sent to it."""
+LINGER = 2.0
+"""Seconds for which what a client still sends is read and thrown away, after the last answer on its connection. Closing at
+once would make the kernel reset the connection, and the client lose the answer (RFC 9112 §9.6). Twice MAX_BODY is the most."""
+_MAX_HANDSHAKE_HEADERS, _MAX_HANDSHAKE_LINE = 120, 8000  # what websockets takes: it falls silent above
+_NEVER = float("inf")
+_BODY = (b"content-length", b"transfer-encoding")
+_SILENT = logging.getLogger("preview.visitors")
+"""What uvicorn says of a visitor's mistakes, at the visitor's pace: not for the runner's log. The front logs its own."""
+_SILENT.setLevel(logging.CRITICAL + 1)
+
+
+class _Watched:
+    """What both kinds of connection have in common: when they are to be closed."""
+
+    transport: asyncio.Transport
+    deadline = _NEVER
+    """When the connection is to be closed, because what was begun did not arrive in time."""
+    _unsent = 0
+    _unsent_since = _NEVER
+
+    def end_if_overdue(self, now: float) -> None:
+        """Called once a second."""
+        if self.deadline < now:
+            self.transport.close()
+        unsent = self.transport.get_write_buffer_size()
+        if unsent == 0 or unsent < self._unsent or self._unsent_since > now:
+            self._unsent_since = now
+        elif now - self._unsent_since > UNSENT_FOR:
+            self.transport.abort()
+        self._unsent = unsent
+
+
+class Connection(_Watched, HttpToolsProtocol):
+    """An HTTP connection: its heads are bounded in size and time, and trailers are not headers. The task that answers is
+    cancelled when its visitor goes away."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.logger = _SILENT
+        self._in_head = True
+        self._head_size = 0
+        self._head_is_new = True
+        self._lingering = False
+        self._deaf = False
+        self.deadline = self.loop.time() + HEAD_WAIT
+        self._task: asyncio.Task[None] | None = None
+        self._extensions = {ABORT: self.abort}
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self._task is not None:
+            self._task.cancel()  # nobody waits for the answer any more
+
+    def abort(self) -> None:
+        """Cuts the connection in the middle of an answer."""
+        self.cycle.disconnected = True
+        self.transport.abort()
+
+    def linger(self) -> None:
+        """In place of closing at once where the client may still be sending."""
+        if self._lingering or self.transport.is_closing():
+            return
+        self._lingering, self._head_size = True, 0
+        self.deadline = self.loop.time() + LINGER
+        self.flow.resume_reading()
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            cycle.disconnected = True  # a request before what is refused now: its answer could not be written any more
+        self.transport.write_eof()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        # As in uvicorn, but the task is kept.
+        task = self._task = self.loop.create_task(cycle.run_asgi(app))
+        task.add_done_callback(self._task_done)
+        self.tasks.add(task)
+
+    def _task_done(self, task: asyncio.Task[None]) -> None:
+        self.tasks.discard(task)
+        if self._task is task:
+            self._task = None
+
+    # What arrives
+
+    def data_received(self, data: bytes) -> None:
+        if self._lingering:
+            self._head_size += len(data)
+            if self._head_size > 2 * MAX_BODY:
+                self.transport.abort()
+            return
+        if self._deaf:
+            return
+        super().data_received(data)
+        if self._in_head:
+            if self._head_is_new:  # nobody says where in the data it began; what is whole the front measures
+                self._head_is_new = False
+                return
+            self._head_size += len(data)
+            if self._head_size > MAX_HEAD and not self.transport.is_closing():
+                self._refuse_head()
+
+    def _refuse_head(self) -> None:
+        text = f"The request's headers are too large: {MAX_HEAD // 1024} KiB are the limit."
+        self._refuse("431 Request Header Fields Too Large", text)
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse("400 Bad Request", msg)
+
+    def _refuse(self, status: str, text: str) -> None:
+        self.transport.write(
+            f"HTTP/1.1 {status}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: {len(text) + 1}\r\n"
+            f"connection: close\r\n\r\n{text}\n".encode()
+        )
+        self.linger()
+
+    def handle_websocket_upgrade(self) -> None:
+        longest = max(len(self.url), *(len(name) + len(value) for name, value in self.headers))
+        if len(self.headers) > _MAX_HANDSHAKE_HEADERS or longest > _MAX_HANDSHAKE_LINE:
+            self._refuse_head()
+        elif len(self.connections) > MAX_CONNECTIONS:
+            self.send_400_response("Too many connections.")
+        else:
+            super().handle_websocket_upgrade()
+
+    # What the parser says
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope["extensions"] = self._extensions  # type: ignore[typeddict-item]
+        self._in_head = self._head_is_new = True
+        self._head_size = 0
+        self.deadline = self.loop.time() + HEAD_WAIT
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._in_head:
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        self.deadline = self.loop.time() + 2 * BODY_WAIT
+        upgrade = self.parser.should_upgrade()
+        if upgrade and any(name in _BODY and value != b"0" for name, value in self.headers):
+            # The parser would take the body for what follows the upgrade, and then for requests.
+            raise ValueError("a request that asks for an upgrade has a body")
+        super().on_headers_complete()
+        cycle: Any = None if upgrade and self._should_upgrade() else self.cycle
+        if cycle is None:
+            return
+        if upgrade:  # to what nobody here speaks: it is answered, and what follows is not HTTP
+            cycle.keep_alive, self._deaf = False, True
+        answering = _Answering(cycle, self)
+        cycle.transport, cycle.on_response = answering, answering.complete
+
+    def on_message_complete(self) -> None:
+        self.deadline = _NEVER
+        super().on_message_complete()
+
+
+class _Answering:
+    """A connection's transport for one answer. Its head waits for the first of its body, so that a small answer is one
+    system call; to close it means to linger where the client may still be sending."""
+
+    __slots__ = ("_begun", "_connection", "_cycle", "_head", "is_closing")
+
+    def __init__(self, cycle: RequestResponseCycle, connection: Connection) -> None:
+        self._cycle = cycle
+        self._connection = connection
+        self._head = b""
+        self._begun = False
+        self.is_closing = connection.transport.is_closing
+
+    def write(self, data: bytes) -> None:
+        if not self._begun and self._cycle.response_started:
+            self._begun = True
+            self._head = data
+            return
+        if self._head:
+            data, self._head = self._head + data, b""
+        self._connection.transport.write(data)
+
+    def complete(self) -> None:
+        """The answer is whole; one without a body is its head alone."""
+        self._flush()
+        self._connection.on_response_complete()
+
+    def _flush(self) -> None:
+        if self._head:
+            self.write(b"")
+
+    def close(self) -> None:
+        self._flush()
+        if self._cycle.more_body:
+            self._connection.linger()
+        else:
+            self._connection.transport.close()
+
+
+class SocketConnection(_Watched, WebSocketsSansIOProtocol):
+    """A WebSocket. Where its client does not read it is not read either: pings would be answered without bound."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.logger = _SILENT
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            super().data_received(data)
+        except AssertionError:  # uvicorn expects a close frame where the handshake itself was none
+            self.transport.close()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if not self.read_paused:
+            self.transport.resume_reading()

@@ -1,0 +1,377 @@
+"""The programs of one runner: which child answers under which key, replaced atomically.
+
+``control`` runs and drops programs, ``front`` borrows the current child for each request. A request keeps the child
+that it began with; a superseded child dies as soon as it holds none. A child that was killed is replaced when the
+next request comes. Between looking up the current child and counting the request nothing awaits: that is why no
+request is ever refused while a draft is replaced.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from preview.bundle import BadModulePath, BundleTooLarge, Config, ConfigError, check_modules, read_config
+from preview.exchange import Fault, NeedModules, PeerAway, Program, Ready, Refused, Unparsed
+from preview.outside import failures, packages
+from preview.outside.bundles import BadDigest, Bundles
+from preview.outside.calls import Calls
+from preview.outside.children import Child, Children
+from preview.outside.children import Unparsed as DoesNotParse
+from preview.outside.hosts import Source
+from preview.outside.warm import PRELOADABLE
+from preview.protocol import ProtocolError, unpack_modules
+
+log = logging.getLogger(__name__)
+
+MAX_RUNNING = 200
+"""Children at once; above it the one idle for longest is stopped. 200 idle ones are about 1 GB at most."""
+MAX_PROGRAMS = 8192
+"""Programs remembered; the least recently used are forgotten and asked for again."""
+IDLE_AFTER = 600.0
+"""Seconds without a request after which a child is stopped; the next request starts another within milliseconds."""
+FAILED_FOR = 1.0
+"""Seconds for which a deployed program whose import failed is not tried again."""
+GRACE = 2.0
+"""Seconds above the wall limit after which a superseded child is killed whatever it holds."""
+
+
+Heard = Callable[[Program, list[dict[str, Any]], int], None]
+"""Hears what a program prints outside any request: whose, the records, and how many were dropped."""
+
+
+class Unavailable(Exception):
+    """A program cannot be run at the moment, through no fault of its own. The message says why."""
+
+
+@dataclass(slots=True, eq=False)
+class Run:
+    """One run of a program: a child, or a failure to show in place of one. ``in_flight`` counts the requests that it
+    holds."""
+
+    program: Program
+    child: Child | None
+    failure: dict[str, Any] | None = None
+    seen: dict[str, int] | None = None
+    """A fingerprint of each module, to tell what the next run changed; None where this run was no good."""
+    in_flight: int = 0
+    superseded: bool = False
+    used: float = field(default_factory=time.monotonic)
+    born: float = field(default_factory=time.monotonic)
+
+    @property
+    def answers(self) -> bool:
+        return self.failure is not None or (self.child is not None and not self.child.exited.done())
+
+
+@dataclass(slots=True, eq=False)
+class _Slot:
+    run: Run | None = None
+    loading: asyncio.Task[Ready | Unparsed] | None = None
+    wanted: Program | None = None
+    """What web last said this key is, where no run of it has begun yet."""
+    trouble: str = ""
+    """Why the last load ended without a run."""
+    used: float = field(default_factory=time.monotonic)
+
+
+class Programs:
+    """All programs of one runner. Use from one event loop."""
+
+    def __init__(
+        self, children: Children, bundles: Bundles, source: Source, heard: Heard, calls: Calls, *, wall_s: float
+    ) -> None:
+        self._children = children
+        self._bundles = bundles
+        self._source = source
+        self._heard = heard
+        self._calls = calls
+        self._wall_s = wall_s
+        self.on_loaded: Callable[[Program, Config], None] = lambda program, config: None
+        """Hears of each program that answers from now on, with its configuration."""
+        self._slots: dict[str, _Slot] = {}
+        self._sweeper: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        self._sweeper = asyncio.create_task(self._sweep(), name="idle programs")
+
+    def close(self) -> None:
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        for key in list(self._slots):
+            self.drop(key)
+
+    # What web asks for
+
+    async def run(self, program: Program, packed: bytes | None) -> Ready | Unparsed | NeedModules:
+        """Makes ``program`` the current one of its key. Raises Refused; see RunnerClient.run."""
+        began = time.perf_counter()
+        if packed is None:
+            packed = await self._bundles.get(program.digest)
+            if packed is None:
+                return NeedModules()
+        else:
+            try:
+                self._bundles.put(program.digest, packed)
+            except BadDigest as error:
+                raise Refused("bad-digest", str(error)) from None
+        slot = self._slot(program.key)
+        if slot.loading is not None:
+            slot.loading.cancel()
+        slot.wanted = program
+        task = self._begin(slot, program, packed, began)
+        # Not cancelled with the asker: web may lose its connection, the draft is to be replaced all the same.
+        await asyncio.wait({task})
+        if task.cancelled():
+            raise Refused("superseded", "A newer run of the same program overtook this one.")
+        try:
+            return task.result()
+        except Unavailable as error:
+            raise Refused("unavailable", str(error)) from None
+
+    def offer(self, program: Program) -> None:
+        """What web says a key is, in passing: it is loaded with the next request, unless that is what runs already."""
+        slot = self._slot(program.key)
+        if slot.loading is None and (slot.run is None or _differs(slot.run.program, program)):
+            slot.wanted = program
+
+    def drop(self, key: str) -> None:
+        slot = self._slots.pop(key, None)
+        if slot is None:
+            return
+        self._children.codes.drop(key)
+        if slot.loading is not None:
+            slot.loading.cancel()
+        if slot.run is not None:
+            self._supersede(slot.run)
+
+    def revision(self, key: str) -> int:
+        """The revision that answers under a key, 0 where none does."""
+        slot = self._slots.get(key)
+        return slot.run.program.revision if slot is not None and slot.run is not None else 0
+
+    # What a request asks for
+
+    def current(self, key: str) -> Run | None:
+        """The run of a key where one can answer at once, with the request counted. Must be released."""
+        slot = self._slots.get(key)
+        if slot is None or slot.wanted is not None:
+            return None
+        run = slot.run
+        if run is None or not run.answers or (run.failure is not None and self._is_stale(run)):
+            return None
+        run.in_flight += 1
+        return run
+
+    async def acquire(self, key: str) -> Run | None:
+        """As ``current``, waiting for a child where needed; None for an unknown key. Raises Unavailable."""
+        for _ in range(4):
+            if (run := self.current(key)) is not None:
+                return run
+            slot = self._slots.get(key)
+            if slot is None:
+                return None
+            if slot.loading is None:
+                program = slot.wanted or (slot.run.program if slot.run is not None else None)
+                if program is None:
+                    return None
+                await asyncio.wait({self._begin(slot, program, None, time.perf_counter())})
+            elif slot.run is None or not slot.run.answers:
+                await asyncio.wait({slot.loading})
+            # Else a newer run is on its way: the last one answers meanwhile, and stays where the newer one failed.
+            if slot.run is not None and slot.run.answers:
+                slot.run.in_flight += 1
+                return slot.run
+        slot = self._slots.get(key)
+        raise Unavailable(slot.trouble if slot is not None and slot.trouble else "The program does not stay up.")
+
+    def release(self, run: Run) -> None:
+        """Ends a request that current or acquire counted."""
+        run.in_flight -= 1
+        run.used = time.monotonic()
+        if run.superseded and run.in_flight == 0 and run.child is not None and run.program.version is None:
+            run.child.kill()
+
+    # Loading
+
+    async def _fetch(self, program: Program) -> bytes:
+        packed = await self._bundles.get(program.digest)
+        if packed is None:
+            try:
+                packed = await self._source.modules(program)
+            except PeerAway as away:
+                raise Unavailable("The editor's server, which has the program's modules, is away.") from away
+            if packed is None:
+                raise Unavailable("The program's modules are not here any more: open its editor, or deploy it again.")
+            try:
+                self._bundles.put(program.digest, packed)
+            except BadDigest as error:
+                raise Unavailable(str(error)) from None
+        return packed
+
+    def _begin(
+        self, slot: _Slot, program: Program, packed: bytes | None, began: float
+    ) -> asyncio.Task[Ready | Unparsed]:
+        task = asyncio.create_task(self._load(slot, program, packed, began))
+        slot.loading = task
+
+        def ended(task: asyncio.Task[Ready | Unparsed]) -> None:
+            if slot.loading is task:
+                slot.loading = None
+            if not task.cancelled() and (error := task.exception()) is not None:
+                slot.trouble = str(error)
+
+        task.add_done_callback(ended)
+        return task
+
+    async def _load(self, slot: _Slot, program: Program, packed: bytes | None, began: float) -> Ready | Unparsed:
+        if packed is None:
+            packed = await self._fetch(program)
+        try:
+            modules = unpack_modules(packed)
+            check_modules(modules)
+            config = read_config(modules)
+        except ConfigError as error:
+            self._swap(slot, Run(program, None, failures.config_report(error, modules)))
+            raise Refused(error.code, error.message, error.hint) from None
+        except (ProtocolError, BadModulePath, BundleTooLarge) as error:
+            self._swap(slot, Run(program, None, failures.plain_report("Bad bundle", str(error))))
+            raise Refused("bad-bundle", str(error)) from None
+        seen = {path: hash(content) for path, content in modules.items()}
+        self._name_missing_packages(slot, program, modules, seen)
+        desk = self._calls.desk(program, config, lambda records, dropped: self._heard(program, records, dropped))
+        try:
+            meta = _meta(program, config, seen, slot.run)
+            child = await self._children.load(modules, meta, desk, program.key)
+        except DoesNotParse as error:
+            unparsed = Unparsed(error.path, error.line, error.column, error.message)
+            if slot.run is None or slot.run.failure is not None or _differs_in_kind(slot.run.program, program):
+                self._swap(slot, Run(program, None, failures.syntax_report(error, modules)))
+            elif slot.wanted is program:
+                slot.wanted = None
+            return unparsed
+        except Exception as error:
+            log.exception("A program could not be loaded")
+            raise Unavailable(f"The sandbox could not run the program: {error}") from error
+        return self._loaded(slot, program, config, child, seen, began)
+
+    def _name_missing_packages(
+        self, slot: _Slot, program: Program, modules: Mapping[str, bytes], seen: Mapping[str, int]
+    ) -> None:
+        """In the log, when what the worker asks for has changed: it runs without, and may do well so."""
+        last = (slot.run.seen if slot.run is not None else None) or {}
+        if all(last.get(path) == seen.get(path) for path in ("pyproject.toml", "requirements.txt")):
+            return
+        if missing := packages.warnings(modules, int(time.time() * 1000)):
+            self._heard(program, missing, 0)
+
+    def _loaded(
+        self, slot: _Slot, program: Program, config: Config, child: Child, seen: dict[str, int], began: float
+    ) -> Ready:
+        failure = child.load_failure
+        child.on_log = lambda records, dropped: self._heard(program, records, dropped)
+        if child.early_logs:
+            self._heard(program, child.early_logs, 0)
+        if failure is None:
+            self._swap(slot, Run(program, child, seen=seen))
+            self.on_loaded(program, config)
+            return Ready((time.perf_counter() - began) * 1000)
+        child.kill()
+        self._swap(slot, Run(program, None, failure))
+        if failure.get("type") == "NoEntry":
+            raise Refused("no-handler", str(failure.get("message", "")), failures.NO_HANDLER_HINT)
+        return Ready((time.perf_counter() - began) * 1000, Fault(failures.summary(failure), *failures.place(failure)))
+
+    def _swap(self, slot: _Slot, run: Run) -> None:
+        old, slot.run = slot.run, run
+        slot.wanted = None
+        slot.trouble = ""
+        if old is not None:
+            self._supersede(old)
+        if self._slots.get(run.program.key) is not slot:  # dropped while it was loading
+            self._supersede(run)
+
+    def _supersede(self, run: Run) -> None:
+        run.superseded = True
+        if run.child is None or run.child.exited.done():
+            return
+        # A draft that holds no request goes at once; what a deployed worker left to wait_until has as long as a request.
+        if run.in_flight == 0 and run.program.version is None:
+            run.child.kill()
+            return
+        run.child.replaced()
+        asyncio.get_running_loop().call_later(self._wall_s + GRACE, run.child.kill)
+
+    # Housekeeping
+
+    def _slot(self, key: str) -> _Slot:
+        slot = self._slots.get(key)
+        if slot is None:
+            slot = self._slots[key] = _Slot()
+        slot.used = time.monotonic()
+        return slot
+
+    def _is_stale(self, run: Run) -> bool:
+        # A draft's failure is shown until the draft changes; what is deployed may fail at import for a passing reason.
+        return run.program.version is not None and time.monotonic() - run.born > FAILED_FOR
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(5)
+            self.sweep(time.monotonic())
+
+    def sweep(self, now: float) -> None:
+        """Stops children that were idle for long, and the most idle ones above MAX_RUNNING; forgets programs above
+        MAX_PROGRAMS; has the pool of spares follow the demand."""
+        self._children.shrink(now)
+        alive = [
+            run
+            for slot in self._slots.values()
+            if (run := slot.run) is not None
+            and run.child is not None
+            and not run.child.exited.done()
+            and not run.in_flight
+        ]
+        alive.sort(key=lambda run: run.used)
+        surplus = max(0, len(alive) - MAX_RUNNING)
+        for index, run in enumerate(alive):
+            if run.child is not None and (index < surplus or now - run.used > IDLE_AFTER):
+                run.child.kill()
+        if len(self._slots) > MAX_PROGRAMS:
+            idle = sorted(
+                (slot.used, key) for key, slot in self._slots.items() if slot.run is None or not slot.run.in_flight
+            )
+            for _, key in idle[: len(self._slots) - MAX_PROGRAMS]:
+                self.drop(key)
+
+
+def _meta(program: Program, config: Config, seen: Mapping[str, int], last: Run | None) -> dict[str, Any]:
+    changed = None
+    if last is not None and last.seen is not None and not _differs_in_kind(last.program, program):
+        before = last.seen
+        changed = [path for path, mark in seen.items() if before.get(path) != mark]
+    return {
+        "main": config.main_module,
+        "root": config.root,
+        "env": {**config.variables, **program.variables},
+        "bindings": [
+            {"kind": each.kind, "name": each.name, "options": {**each.options, "section": each.section}}
+            for each in config.bindings
+        ],
+        "packages": sorted(PRELOADABLE),
+        "assets": asdict(config.declared.assets) if config.declared.assets is not None else None,
+        "changed": changed,
+        "locals": program.version is None,
+    }
+
+
+def _differs(one: Program, other: Program) -> bool:
+    return one.digest != other.digest or one.variables != other.variables or one.version != other.version
+
+
+def _differs_in_kind(one: Program, other: Program) -> bool:
+    return (one.version is None) != (other.version is None)

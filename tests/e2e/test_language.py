@@ -1,0 +1,151 @@
+"""What a person sees of the language features, in a real Chromium: type and complete, squiggle and hover, F12, F2, a quick fix,
+and the other kinds of file."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+
+from playwright.sync_api import Locator, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
+
+from tests.e2e.conftest import Site
+from tests.e2e.workbench import DEADLINE_MS, EditPage
+
+GREETING = '''def greet(name: str) -> str:
+    """Greets one person."""
+    return f"Salve, {name}"
+'''
+MAIN = """from workers import Response, WorkerEntrypoint
+
+from greeting import greet
+
+
+class Default(WorkerEntrypoint):
+    async def fetch(self, request):
+        text = greet("you")
+        return Response(text)
+"""
+
+
+def squiggles(edit: EditPage, kind: str = "error") -> Locator:
+    return edit.editor.locator(f".squiggly-{kind}")
+
+
+def worker(site: Site, name: str) -> EditPage:
+    """A worker with two modules, main.py open and its language client running."""
+    edit = site.new_worker(name)
+    edit.open("greeting.py")
+    edit.replace_all(GREETING)
+    edit.open("main.py")
+    edit.replace_all(MAIN)
+    edit.wait_until_saved()
+    return edit
+
+
+def until_shown(edit: EditPage, key: str, wanted: Locator) -> None:
+    """Presses a key as a person does who got no answer yet: the first may come while the checker still reads what was typed."""
+    for _ in range(10):
+        edit.page.keyboard.press(key)
+        with suppress(PlaywrightTimeout):
+            wanted.wait_for(timeout=DEADLINE_MS / 10)
+            return
+        edit.page.keyboard.press("Escape")
+    expect(wanted).to_be_visible()
+
+
+def put_cursor_on(edit: EditPage, word: str) -> None:
+    """Clicks into the last place of the active editor where a token reads so."""
+    edit.editor.locator(
+        ".editor-group-container.active .view-line span span", has_text=re.compile(rf"^\s*{word}\s*$")
+    ).last.click()
+
+
+def test_a_member_of_the_request_is_offered_with_its_documentation_and_completed_with_tab(site: Site) -> None:
+    edit = worker(site, "completing")
+    edit.line("greet(").click()
+    edit.page.keyboard.press("End")
+    edit.page.keyboard.type("\nrequest.hea", delay=40)
+    expect(edit.suggestions().first).to_have_text("headers", timeout=DEADLINE_MS)
+    edit.page.keyboard.press("Tab")
+    expect(edit.line("request.headers")).to_be_visible()
+    edit.page.keyboard.type("\nxs = Decima", delay=40)
+    row = edit.editor.locator(".suggest-widget.visible .monaco-list-row", has_text="decimal").first
+    expect(row).to_be_visible(timeout=DEADLINE_MS)
+    row.click()
+    expect(edit.line("from decimal import Decimal")).to_be_visible(timeout=DEADLINE_MS)
+
+
+def test_a_type_error_is_underlined_says_why_on_hover_and_stands_in_problems(site: Site) -> None:
+    edit = worker(site, "squiggles")
+    expect(squiggles(edit)).to_have_count(0)
+    edit.replace_line('greet("you")', "text = greet(3)")
+    expect(squiggles(edit).first).to_be_visible(timeout=DEADLINE_MS)
+    squiggles(edit).first.hover(force=True)
+    hover = edit.editor.locator(".monaco-hover:visible")
+    expect(hover.first).to_contain_text("Expected `str`", timeout=DEADLINE_MS)
+    edit.page.keyboard.press("Control+Shift+m")
+    problems = edit.editor.locator(".markers-panel-container")
+    expect(problems).to_contain_text("invalid-argument-type", timeout=DEADLINE_MS)
+    edit.replace_line("greet(3)", 'text = greet("you")')
+    expect(squiggles(edit)).to_have_count(0, timeout=DEADLINE_MS)
+
+
+def test_f12_goes_to_another_module_and_into_read_only_stubs(site: Site) -> None:
+    edit = worker(site, "definitions")
+    put_cursor_on(edit, "greet")
+    edit.page.keyboard.press("F12")
+    edit.expect_open("greeting.py")
+    edit.open("main.py")
+    edit.line("return Response(text)").locator("span span", has_text="Response").click()
+    edit.page.keyboard.press("F12")
+    edit.expect_open("response.py")
+    expect(edit.line("class Response")).to_be_visible(timeout=DEADLINE_MS)
+    before = edit.text()
+    edit.line("class Response").click()
+    edit.page.keyboard.type("x")
+    assert edit.text().split("\n")[0] == before.split("\n")[0]
+    expect(edit.line("xclass Response")).to_have_count(0)
+
+
+def test_f2_renames_in_all_modules_in_one_revision(site: Site) -> None:
+    edit = worker(site, "renaming")
+    edit.expect_preview("Salve, you")  # of the last revision: the status line is as far as the preview
+    revision = edit.revision()
+    put_cursor_on(edit, "greet")
+    edit.page.keyboard.press("F2")
+    box = edit.editor.locator(".rename-box input")
+    expect(box).to_be_visible(timeout=DEADLINE_MS)
+    box.fill("salute")
+    edit.page.keyboard.press("Enter")
+    expect(edit.line('salute("you")')).to_be_visible(timeout=DEADLINE_MS)
+    edit.expect_preview("Salve, you")
+    edit.wait_until_saved()
+    assert edit.revision() == revision + 1, "a rename is one operation of the workspace"
+    edit.open("greeting.py")
+    expect(edit.line("def salute")).to_be_visible()
+    expect(edit.editor.locator(".tab.dirty")).to_have_count(0)
+
+
+def test_a_quick_fix_brings_the_import(site: Site) -> None:
+    edit = worker(site, "fixing")
+    edit.replace_line('greet("you")', "text = Decimal(1)")
+    edit.page.keyboard.press("Escape")
+    expect(squiggles(edit).first).to_be_visible(timeout=DEADLINE_MS)
+    put_cursor_on(edit, "Decimal")
+    fix = edit.editor.locator(".action-widget .monaco-list-row", has_text="from decimal import Decimal").first
+    until_shown(edit, "Control+.", fix)
+    edit.page.keyboard.press("Enter")
+    expect(edit.line("from decimal import Decimal")).to_be_visible(timeout=DEADLINE_MS)
+
+
+def test_the_configuration_file_completes_its_settings_and_underlines_what_cannot_be(site: Site) -> None:
+    edit = site.new_worker("configured")
+    edit.open("quickedit.json")
+    edit.replace_all('{\n  "main": 3,\n  "trig"\n}\n')
+    expect(squiggles(edit, "warning").or_(squiggles(edit)).first).to_be_visible(timeout=DEADLINE_MS)
+    edit.line('"trig"').click()
+    edit.page.keyboard.press("End")
+    edit.page.keyboard.press("ArrowLeft")
+    edit.page.keyboard.press("Control+Space")
+    expect(edit.suggestions().first).to_have_text("triggers", timeout=DEADLINE_MS)

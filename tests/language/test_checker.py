@@ -1,0 +1,266 @@
+"""What the type checker gives a person, over the protocol and through a real one: squiggles, hover, definitions, renames."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from quickedit.language import budget, checker
+from tests.language.conftest import ROOT, Client
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+SHOP = 'def price(amount: int) -> float:\n    """What it costs."""\n    return amount * 1.5\n'
+MAIN = "import shop\nfrom workers import Response\n\nprint(shop.price(3))\n"
+WORKER = (
+    "from workers import WorkerEntrypoint\n\n\nclass Default(WorkerEntrypoint):\n    async def fetch(self, request):\n"
+)
+
+
+async def opened(client: Client, text: str, **files: str) -> dict[str, Any]:
+    """Opens main.py beside other modules; returns the place of its ``|``."""
+    others = {f"{name}.py": content for name, content in files.items()}
+    client.session.workspace_changed({"main.py": text.replace("|", ""), **others})
+    return await client.open("main.py", text)
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("x: int = 'a'\n", "invalid-assignment"),
+        ("import nothing_like_it\nprint(nothing_like_it)\n", "import-not-found"),
+        ("import json\njson.dumbs([])\n", "missing-attribute"),
+        ("'a'.uper()\n", "missing-attribute"),
+        ("def f(a: int): ...\nf('a')\n", "invalid-argument-type"),
+        ("def f(a: int): ...\nf()\n", "missing-argument"),
+        ("async def f(): ...\nasync def g():\n    f()\n", "unused-awaitable"),
+        ("print(undefined_name)\n", "unresolved-reference"),
+        ("from fastapi import FastAPI\napp = FastAPI()\nprint(app.nothing_of_it)\n", "missing-attribute"),
+    ],
+)
+async def test_a_mistake_is_underlined_and_explained_and_the_line_goes_when_it_is_mended(
+    client: Client, text: str, code: str
+) -> None:
+    place = await opened(client, text)
+    await client.told("main.py", code)
+    problem = client.problems("main.py")[0]
+    assert "\n" in problem["message"], "a sentence says what the rule is about"
+    assert "/dev/shm" not in problem["message"] and "/tmp" not in problem["message"]
+    change = {"textDocument": place["textDocument"], "contentChanges": [{"text": "x = 1\n"}]}
+    await client.tell("textDocument/didChange", change)
+    await client.told("main.py")
+
+
+async def test_modules_that_are_not_open_have_their_problems_too(client: Client) -> None:
+    await opened(client, "x = 1\n", shop="y: int = 'a'\n", other="z = 1\n")
+    await client.told("shop.py", "invalid-assignment")
+    client.session.workspace_changed({"main.py": "x = 1\n", "shop.py": "y = 'a'\n"})
+    await client.told("shop.py")
+
+
+async def test_a_change_of_a_signature_is_seen_in_the_modules_that_call_it(client: Client) -> None:
+    await opened(client, "import shop\nshop.price(3)\n", shop=SHOP)
+    await client.open("shop.py", SHOP.replace("amount: int", "amount: str"))
+    await client.told("main.py", "invalid-argument-type")
+
+
+async def test_a_handler_without_hints_is_checked_as_the_platform_calls_it(client: Client) -> None:
+    await opened(client, WORKER + "        return request.methud + request.url\n")
+    await client.told("main.py", "missing-attribute")
+    problem = client.problems("main.py")[0]
+    assert problem["range"] == {"start": {"line": 5, "character": 15}, "end": {"line": 5, "character": 29}}
+    assert "methud" in problem["message"] and "Platform" not in problem["message"]
+
+
+async def test_env_knows_the_settings_and_changes_with_them(client: Client) -> None:
+    client.session.settings_changed(variables=["GREETING"])
+    await opened(client, WORKER + "        return self.env.GREETNG\n")
+    await client.told("main.py", "missing-attribute")
+    client.session.settings_changed(variables=["GREETING", "GREETNG"])
+    await client.told("main.py")
+    client.session.settings_changed(variables=[], bindings={"DB": "d1"})
+    assert {"DB"} == {
+        label for label in await client.labels("main.py", WORKER + "        self.env.|\n") if not label.startswith("_")
+    }
+
+
+async def test_env_has_the_variables_and_bindings_of_the_configuration(client: Client) -> None:
+    config = '{"main": "main.py", "vars": {"COLOUR": "red"}, "kv_namespaces": [{"binding": "CACHE", "id": "c"}]}'
+    client.session.workspace_changed({"main.py": "", "wrangler.jsonc": config})
+    assert {"COLOUR", "CACHE"} <= set(await client.labels("main.py", WORKER + "        self.env.|\n"))
+    assert {"get", "put"} <= set(await client.labels("main.py", WORKER + "        self.env.CACHE.|\n"))
+
+
+async def test_hover_shows_signature_and_documentation(client: Client) -> None:
+    answer = await client.ask("textDocument/hover", await opened(client, MAIN.replace(".price", ".pr|ice"), shop=SHOP))
+    assert "def price(amount: int) -> float" in answer["contents"]["value"]
+    assert "What it costs." in answer["contents"]["value"]
+
+
+async def test_hover_over_a_handler_s_parameter_stands_where_the_person_wrote_it(client: Client) -> None:
+    place = await opened(client, WORKER.replace("request", "requ|est") + "        return request.url\n")
+    answer = await client.ask("textDocument/hover", place)
+    assert "Request" in answer["contents"]["value"]
+    assert answer["range"]["start"] == {"line": 4, "character": 26}
+    assert answer["range"]["end"] == {"line": 4, "character": 33}
+
+
+async def test_a_definition_is_found_in_a_module_of_the_worker(client: Client) -> None:
+    place = await opened(client, MAIN.replace(".price", ".pr|ice"), shop=SHOP)
+    (link,) = await client.ask("textDocument/definition", place)
+    assert link["targetUri"] == f"{ROOT}/shop.py"
+    assert link["targetSelectionRange"]["start"] == {"line": 0, "character": 4}
+
+
+@pytest.mark.parametrize(
+    ("text", "uri", "holds"),
+    [
+        ("from workers import Resp|onse\n", "stubs:/platform/workers/response.py", "class Response"),
+        ("import json\njson.du|mps\n", "stubs:/stdlib/", "def dumps"),
+        ("from workers import env\nenv.COL|OUR\n", "stubs:/worker/_env.pyi", "COLOUR: str"),
+    ],
+)
+async def test_a_definition_outside_the_worker_opens_as_a_read_only_document(
+    client: Client, text: str, uri: str, holds: str
+) -> None:
+    client.session.settings_changed(variables=["COLOUR"])
+    (link,) = await client.ask("textDocument/definition", await opened(client, text))
+    assert link["targetUri"].startswith(uri)
+    assert holds in (await client.ask("workspace/textDocumentContent", {"uri": link["targetUri"]}))["text"]
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "stubs:/platform/../../../../etc/passwd", "stubs:/stdlib//etc/passwd", "stubs:/nowhere/x.py",
+        "stubs:/worker/../files/main.py", "file:///etc/passwd", "stubs:/platform/workers/../../../../../etc/hostname", "",
+    ],
+)  # fmt: skip
+async def test_no_other_file_of_the_server_can_be_asked_for(client: Client, uri: str) -> None:
+    await client.ask("textDocument/hover", await opened(client, "x| = 1\n"))
+    assert await client.ask("workspace/textDocumentContent", {"uri": uri}) is None
+
+
+async def test_references_are_found_in_all_modules(client: Client) -> None:
+    place = await opened(client, MAIN.replace(".price", ".pr|ice"), shop=SHOP, more="from shop import price\n")
+    answer = await client.ask("textDocument/references", {**place, "context": {"includeDeclaration": True}})
+    assert {location["uri"] for location in answer} == {f"{ROOT}/{name}.py" for name in ("main", "shop", "more")}
+
+
+async def test_a_rename_is_one_edit_over_all_modules(client: Client) -> None:
+    place = await opened(client, MAIN.replace(".price", ".pr|ice"), shop=SHOP, more="from shop import price\n")
+    reach = await client.ask("textDocument/prepareRename", place)
+    assert (reach["start"]["character"], reach["end"]["character"]) == (11, 16)
+    edit = await client.ask("textDocument/rename", {**place, "newName": "cost"})
+    assert set(edit["changes"]) == {f"{ROOT}/{name}.py" for name in ("main", "shop", "more")}
+    assert [change["newText"] for change in edit["changes"][f"{ROOT}/main.py"]] == ["cost"]
+
+
+async def test_a_handler_s_parameter_is_renamed_without_its_hint(client: Client) -> None:
+    place = await opened(client, WORKER.replace("request", "requ|est") + "        return request.url\n")
+    edit = await client.ask("textDocument/rename", {**place, "newName": "req"})
+    changes = edit["changes"][f"{ROOT}/main.py"]
+    assert sorted((c["range"]["start"]["line"], c["range"]["start"]["character"]) for c in changes) == [
+        (4, 26),
+        (5, 15),
+    ]
+    assert {(c["range"]["end"]["character"] - c["range"]["start"]["character"]) for c in changes} == {7}
+
+
+@pytest.mark.parametrize("name", ["", "1a", "a b", "class", 3])
+async def test_what_is_no_name_is_refused_as_a_new_name(client: Client, name: object) -> None:
+    place = await opened(client, "a| = 1\n")
+    await client.session.handle({"id": "r", "method": "textDocument/rename", "params": {**place, "newName": name}})
+    assert client.received[-1]["error"]["code"] == -32602
+
+
+async def test_names_of_the_platform_are_not_renamed(client: Client) -> None:
+    place = await opened(client, "from workers import Resp|onse\nResponse('')\n")
+    assert await client.ask("textDocument/rename", {**place, "newName": "Answer"}) is None
+
+
+async def test_symbols_tokens_folds_and_hints_are_those_of_the_person_s_text(client: Client) -> None:
+    text = WORKER + "        size = len(request.url)\n        return size\n"
+    document = {"textDocument": (await opened(client, text, shop=SHOP))["textDocument"]}
+    (symbol,) = await client.ask("textDocument/documentSymbol", document)
+    assert (symbol["name"], symbol["children"][0]["name"]) == ("Default", "fetch")
+    assert {item["name"] for item in await client.ask("workspace/symbol", {"query": "pric"})} == {"price"}
+    assert await client.ask("textDocument/foldingRange", document)
+    everything = {"start": {"line": 0, "character": 0}, "end": {"line": 99, "character": 0}}
+    (hint,) = await client.ask("textDocument/inlayHint", {**document, "range": everything})
+    assert hint["position"] == {"line": 5, "character": 12}
+    tokens = (await client.ask("textDocument/semanticTokens/full", document))["data"]
+    assert texts_of(tokens, text)[:9] == [
+        "workers", "WorkerEntrypoint", "Default", "WorkerEntrypoint", "fetch", "self", "request", "size", "len",
+    ]  # fmt: skip
+
+
+def texts_of(data: list[int], text: str) -> list[str]:
+    lines, line, start, found = text.split("\n"), 0, 0, []
+    for index in range(0, len(data), 5):
+        line, start = line + data[index], data[index + 1] + (0 if data[index] else start)
+        found.append(lines[line][start : start + data[index + 2]])
+    return found
+
+
+async def test_a_name_that_is_not_imported_gets_a_fix_that_imports_it(client: Client) -> None:
+    place = await opened(client, '"""A worker."""\nimport json\n\nx = Deci|mal(1)\n')
+    await client.told("main.py", "unresolved-reference", "F401")
+    reach = {"start": place["position"], "end": place["position"]}
+    actions = await client.ask("textDocument/codeAction", {**place, "range": reach, "context": {"diagnostics": []}})
+    action = next(action for action in actions if action["title"] == "Import: from decimal import Decimal")
+    (edit,) = action["edit"]["changes"][f"{ROOT}/main.py"]
+    assert edit == {"range": {"start": {"line": 2, "character": 0}, "end": {"line": 2, "character": 0}},
+                    "newText": "from decimal import Decimal\n"}  # fmt: skip
+
+
+async def test_a_checker_rests_after_a_while_and_comes_back(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = client.session._workspace.checker
+    place = await opened(client, "x|: int = 'a'\n")
+    await client.told("main.py", "invalid-assignment")
+    monkeypatch.setattr(checker, "IDLE", 0.05)
+    await client.ask("textDocument/hover", place)
+    await until(lambda: not own.running, "the checker rests")
+    monkeypatch.undo()
+    await client.tell(
+        "textDocument/didChange",
+        {"textDocument": {"uri": f"{ROOT}/main.py"}, "contentChanges": [{"text": "'a'.uper()"}]},
+    )
+    await client.told("main.py", "missing-attribute")
+    assert own.starts >= 2
+
+
+async def test_without_memory_for_a_checker_jedi_answers_alone_and_the_person_is_told_once(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(budget, "most", lambda: 0)
+    for text in ("import json\njson.du|", "import json\njson.lo|"):
+        assert await client.labels("main.py", text)
+    assert client.session._workspace.checker.starts == 0
+    assert len([body for body in client.received if body.get("method") == "window/showMessage"]) == 1
+
+
+async def test_a_checker_that_rested_gives_its_place_to_one_that_is_needed(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(budget, "most", lambda: 1)
+    monkeypatch.setattr(budget, "RESTED", 0.0)
+    await opened(client, "x: int = 'a'\n")
+    await client.told("main.py", "invalid-assignment")
+    other = Client()
+    try:
+        await opened(other, "x: int = 'a'\n")
+        await other.told("main.py", "invalid-assignment")
+        assert not client.session._workspace.checker.running
+    finally:
+        await other.session.close()
+
+
+async def until(true: Any, what: str) -> None:
+    import asyncio
+
+    async with asyncio.timeout(20):
+        while not true():
+            await asyncio.sleep(0.01)
+    assert true(), what

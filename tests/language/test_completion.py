@@ -1,0 +1,118 @@
+"""What a person sees while typing: completion, documentation and signatures, over the protocol and through real jedi."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.language.conftest import ROOT, Client
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+HANDLER = """from workers import WorkerEntrypoint, Response
+
+class Default(WorkerEntrypoint):
+    async def fetch(self, request):
+        request.|
+        return Response("hello")
+"""
+
+
+async def test_request_offers_the_platform_s_members_without_any_type_hint(client: Client) -> None:
+    assert {"url", "method", "headers", "json", "text"} <= set(await client.labels("main.py", HANDLER))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import workers\nclass Default(workers.WorkerEntrypoint):\n    def fetch(self, request):\n        request.|\n",
+        "async def on_fetch(request, env, ctx):\n    return request.|\n",
+        "from workers import Request\nasync def on_fetch(request: Request):\n    request.|\n",
+    ],
+)
+async def test_every_form_of_handler_knows_its_request(client: Client, text: str) -> None:
+    assert {"url", "method", "headers"} <= set(await client.labels("main.py", text))
+
+
+async def test_only_handlers_of_a_worker_get_the_platform_s_types(client: Client) -> None:
+    assert await client.labels("main.py", "class Shop:\n    def fetch(self, request):\n        request.|\n") == []
+
+
+async def test_self_env_is_known(client: Client) -> None:
+    text = "from workers import *\nclass D(WorkerEntrypoint):\n    async def fetch(self, request):\n        self.|\n"
+    assert {"env", "ctx"} <= set(await client.labels("main.py", text))
+
+
+async def test_modules_that_code_for_cloudflare_imports_complete(client: Client) -> None:
+    assert {"new", "redirect"} <= set(await client.labels("main.py", "from js import Response\nResponse.|\n"))
+    assert {"to_js", "run_sync"} <= set(await client.labels("main.py", "from pyodide.ffi import |\n"))
+    assert {"fetch"} <= set(await client.labels("main.py", "from workers import asgi\nasgi.|\n"))
+
+
+async def test_packages_of_the_runtime_complete(client: Client) -> None:
+    assert {"FastAPI", "APIRouter"} <= set(await client.labels("main.py", "from fastapi import |\n"))
+    assert {"Template", "Environment"} <= set(await client.labels("main.py", "import jinja2\njinja2.|\n"))
+
+
+async def test_a_name_from_a_sibling_module_completes_and_says_what_it_is(client: Client) -> None:
+    client.session.workspace_changed(
+        {"main.py": "", "greetings.py": 'def greet(name: str) -> str:\n    "Says hello."\n'}
+    )
+    item = (await client.settled("main.py", "from greetings import greet\n\ngre|"))[0]
+    assert item["label"] == "greet"
+    resolved = await client.ask("completionItem/resolve", item)
+    assert resolved["detail"] == "greet(name: str) -> str"
+    assert resolved["documentation"]["value"] == "Says hello."
+
+
+async def test_a_sibling_s_change_is_seen_at_once_as_often_as_it_changes(client: Client) -> None:
+    for name in ("first", "second", "third", "fourth"):
+        client.session.workspace_changed({"main.py": "", "shop.py": f"def {name}_thing(): ...\n"})
+        assert f"{name}_thing" in await client.labels("main.py", "import shop\nshop.|")
+
+
+async def test_a_module_that_was_deleted_completes_no_more(client: Client) -> None:
+    client.session.workspace_changed({"main.py": "", "lib/shop.py": "def thing(): ...\n"})
+    assert "thing" in await client.labels("main.py", "from lib import shop\nshop.|")
+    client.session.workspace_changed({"main.py": ""})
+    assert await client.labels("main.py", "from lib import shop\nshop.|") == []
+
+
+async def test_imports_start_at_the_folder_of_the_main_module(client: Client) -> None:
+    client.session.workspace_changed(
+        {"quickedit.json": '{"main": "src/app.py"}', "src/app.py": "", "src/shop.py": "def thing(): ...\n"}
+    )
+    assert "thing" in await client.labels("src/app.py", "import shop\nshop.|")
+
+
+async def test_a_function_of_the_standard_library_shows_its_signature(client: Client) -> None:
+    place = await client.open("main.py", "import json\njson.dumps([], |)\n")
+    answer = await client.ask("textDocument/signatureHelp", place)
+    signature = answer["signatures"][0]
+    assert signature["label"].startswith("dumps(obj")
+    start, end = signature["parameters"][0]["label"]
+    assert signature["label"][start:end].startswith("obj")
+
+
+async def test_no_call_no_signature(client: Client) -> None:
+    assert await client.ask("textDocument/signatureHelp", await client.open("main.py", "x = 1|\n")) is None
+
+
+async def test_changes_arrive_in_utf_16_units(client: Client) -> None:
+    place = await client.open("main.py", "s = '😀😀'; import js|\n")
+    change = {"range": {"start": place["position"], "end": place["position"]}, "text": "on"}
+    await client.tell("textDocument/didChange", {"textDocument": place["textDocument"], "contentChanges": [change]})
+    place["position"]["character"] += 2
+    answer = await client.ask("textDocument/completion", place)
+    assert "json" in [item["label"] for item in answer["items"]]
+
+
+async def test_a_file_that_is_not_open_is_answered_from_the_workspace(client: Client) -> None:
+    client.session.workspace_changed({"main.py": "import json\njson."})
+    place = {"textDocument": {"uri": f"{ROOT}/main.py"}, "position": {"line": 1, "character": 5}}
+    answer = await client.ask("textDocument/completion", place)
+    assert "dumps" in [item["label"] for item in answer["items"]]
+
+
+async def test_private_names_come_last(client: Client) -> None:
+    order = await client.labels("main.py", "class A:\n    __x__ = 1\n    _y = 1\n    z = 1\nA.|")
+    assert order.index("z") < order.index("_y") < order.index("__x__")

@@ -1,0 +1,374 @@
+"""The children as a whole: the pool, the zygote's death, many at once, modules that do not parse, a machine without walls."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from preview.outside import zygote
+from preview.outside.children import Answer, Children, Failure, Limits, SandboxUnavailable, Unparsed
+from preview.outside.unavailable import explain
+from tests.sandbox.support import META, Logs, Sandbox, failure, line_of
+
+pytestmark = pytest.mark.sandbox
+
+HEAD = {"method": "GET", "url": "http://worker.localhost/", "headers": [], "private": True}
+HELLO = b"from workers import Response\nasync def on_fetch(request): return Response('hello')"
+
+
+def no_log(records: list, dropped: int) -> None:
+    pass
+
+
+def test_S13_a_hundred_runs_at_once_give_exact_results(sandbox: Sandbox) -> None:
+    async def run(number: int) -> bytes:
+        source = f"from workers import Response\nasync def on_fetch(request): return Response('{number}' * 1000)"
+        child = await sandbox.children.load({"main.py": source.encode()}, META)
+        answer = await child.request(HEAD, b"", no_log)
+        child.kill()
+        assert isinstance(answer, Answer)
+        return answer.body
+
+    async def all_of_them() -> list[bytes]:
+        return await asyncio.gather(*(run(number) for number in range(100)))
+
+    assert sandbox.do(all_of_them()) == [str(number).encode() * 1000 for number in range(100)]
+
+
+def test_many_requests_at_once_share_one_child_and_keep_their_own_answers_and_logs(sandbox: Sandbox) -> None:
+    source = """
+import asyncio
+from workers import Response
+async def on_fetch(request):
+    name = request.url.rpartition("/")[2]
+    print("begin", name)
+    await asyncio.sleep(0.01)
+    await asyncio.to_thread(print, "end", name)
+    return Response(name)
+"""
+    child = sandbox.load({"main.py": source})
+
+    async def ask(number: int) -> tuple[Answer | Failure, list]:
+        logs = Logs()
+        return await child.request({**HEAD, "url": f"http://w/{number}"}, b"", logs.add), logs.records
+
+    async def all_of_them() -> list:
+        return await asyncio.gather(*(ask(number) for number in range(100)))
+
+    for number, (answer, records) in enumerate(sandbox.do(all_of_them())):
+        assert isinstance(answer, Answer) and answer.body == str(number).encode()
+        assert [record["text"] for record in records] == [f"begin {number}", f"end {number}"]
+    sandbox.kill(child)
+
+
+def test_bodies_up_to_the_limit_go_both_ways_and_one_byte_more_is_an_error_with_a_sentence(sandbox: Sandbox) -> None:
+    source = "from workers import Response\nasync def on_fetch(request): return Response(await request.bytes() + b'!')"
+    child = sandbox.load({"main.py": source})
+    most = Limits().body_bytes
+
+    async def send(size: int) -> Answer | Failure:
+        return await child.request(HEAD, b"x" * size, no_log)
+
+    answer = sandbox.do(send(most - 1))
+    assert isinstance(answer, Answer) and answer.body == b"x" * (most - 1) + b"!"
+    report = failure(sandbox.do(send(most)))
+    assert "the limit is 10,485,760" in report["message"]
+    sandbox.kill(child)
+
+
+def test_a_module_that_does_not_parse_is_told_with_its_place_and_nothing_is_run(sandbox: Sandbox) -> None:
+    with pytest.raises(Unparsed) as caught:
+        sandbox.load({"main.py": "import os; os._exit(1)", "pages/home.py": "def a():\n    return (1,\n\nx = = 2\n"})
+    assert (caught.value.path, caught.value.line) == ("pages/home.py", 2)
+    assert "was never closed" in caught.value.message
+    for broken in (b"x = '\xff'", b"\0", b"(" * 500, b"x = " + b"-" * 100_000 + b"1"):
+        with pytest.raises(Unparsed) as caught:
+            sandbox.load({"main.py": broken})
+        assert caught.value.path == "main.py" and caught.value.message
+
+
+def test_only_changed_modules_are_checked_before_the_import(sandbox: Sandbox) -> None:
+    modules: dict[str, str | bytes] = {"main.py": HELLO, "other.py": "x = = 1"}
+    child = sandbox.load(modules, changed=["main.py", "deleted.py", "page.html"])
+    assert isinstance(sandbox.ask(child), Answer)
+    sandbox.kill(child)
+    with pytest.raises(Unparsed):
+        sandbox.load(modules, changed=["other.py"])
+
+
+def test_an_exception_at_import_is_a_load_failure_with_the_users_frames_alone(sandbox: Sandbox) -> None:
+    child = sandbox.load({"main.py": "import pages.home\n", "pages/home.py": "print('loading')\n1 / 0\n"})
+    report = child.load_failure
+    assert report is not None and report["type"] == "ZeroDivisionError"
+    assert [(frame["path"], frame["line"]) for frame in report["frames"]] == [("main.py", 1), ("pages/home.py", 2)]
+    assert [record["text"] for record in child.early_logs] == ["loading"]
+    sandbox.kill(child)
+
+
+def test_a_missing_main_module_and_a_missing_handler_are_load_failures_that_say_so(sandbox: Sandbox) -> None:
+    child = sandbox.load({"other.py": "x = 1"})
+    assert child.load_failure is not None and child.load_failure["type"] == "ModuleNotFoundError"
+    child = sandbox.load({"main.py": "x = 1"})
+    assert child.load_failure is not None and "class Default(WorkerEntrypoint)" in child.load_failure["message"]
+
+
+def test_the_import_root_variables_data_files_and_sources_are_where_a_worker_expects_them(sandbox: Sandbox) -> None:
+    main = """
+import importlib.resources, inspect, json, pkgutil
+from pathlib import Path
+from workers import Response, WorkerEntrypoint
+import html, lib.deep.module, package
+class Default(WorkerEntrypoint):
+    async def fetch(self, request):
+        here = Path(__file__).parent
+        return Response.json([
+            __file__, self.env.GREETING, (here / "templates" / "page.html").read_text(),
+            open("/worker/README").read(), lib.deep.module.__file__, html.MINE,
+            pkgutil.get_data("package", "data.txt").decode(),
+            (importlib.resources.files(package) / "data.txt").read_text(),
+            inspect.getsource(package.function), [m.name for m in pkgutil.iter_modules(package.__path__)],
+        ])
+"""
+    modules: dict[str, str | bytes] = {
+        "src/main.py": main,
+        "src/templates/page.html": "<h1>",
+        "README": "read me",
+        "src/lib/deep/module.py": "",
+        "src/html.py": "MINE = 'mine'",
+        "src/package/__init__.py": "from .inner import function",
+        "src/package/inner.py": "def function():\n    return 'source'\n",
+        "src/package/data.txt": "data",
+    }
+    child = sandbox.load(modules, root="src", env={"GREETING": "hi"})
+    assert child.load_failure is None, child.load_failure
+    outcome = sandbox.ask(child)
+    assert isinstance(outcome, Answer), outcome
+    import json
+
+    assert json.loads(outcome.body) == [
+        "/worker/src/main.py", "hi", "<h1>", "read me", "/worker/src/lib/deep/module.py", "mine", "data", "data",
+        "def function():\n    return 'source'\n", ["inner"],
+    ]  # fmt: skip
+    sandbox.kill(child)
+
+
+def test_logging_and_warnings_arrive_with_level_and_line(sandbox: Sandbox) -> None:
+    logs = Logs()
+    code = """
+        import logging, sys
+        def attempt():
+            logging.info("started %s", 1)
+            logging.getLogger("x").error("broken")
+            logging.debug("not shown")
+            print("to stderr \\ud800", file=sys.stderr)
+            logging.basicConfig(level=logging.DEBUG, format="[%(name)s] %(message)s")
+            logging.debug("shown now")
+        """
+    assert isinstance(sandbox.attack(code, logs=logs), Answer)
+    assert [(record["level"], record["text"], record["line"]) for record in logs.records] == [
+        ("info", "started 1", 4), ("error", "broken", 5), ("warning", "to stderr ?", 7),
+        ("debug", "[root] shown now", 9),
+    ]  # fmt: skip
+
+
+def test_warnings_and_errors_that_nobody_waits_for_are_records_with_their_line(sandbox: Sandbox) -> None:
+    main = """
+import asyncio, gc, logging, threading, warnings
+from workers import Response, wait_until
+async def fails():
+    raise ValueError("in the background")
+class Finalized:
+    def __del__(self): raise OSError("in a finalizer")
+def in_thread(): {}["missing"]
+async def on_fetch(request):
+    warnings.warn("old")
+    Finalized()
+    asyncio.get_running_loop().call_soon(lambda: 1 / 0)
+    wait_until(fails())
+    try: int("x")
+    except ValueError: logging.exception("caught")
+    fails()
+    await asyncio.sleep(0.01)
+    thread = threading.Thread(target=in_thread, name="T")
+    thread.start(); thread.join()
+    asyncio.create_task(fails())
+    await asyncio.sleep(0.01)
+    gc.collect()
+    return Response("")
+"""
+    child = sandbox.load({"main.py": main})
+    logs = Logs()
+    sandbox.ask(child, logs=logs)
+    found = [(record["level"], record["text"].splitlines()[0], record["line"]) for record in logs.records]
+    assert found == [
+        ("warning", "UserWarning: old", 10), ("error", "An error that could not be raised", 7), ("error", "caught", 15),
+        ("warning", "RuntimeWarning: coroutine 'fails' was never awaited", 16), ("error", found[4][1], 12),
+        ("error", "a wait_until() task failed", 5),
+    ]  # fmt: skip
+    texts = [record["text"] for record in logs.records]
+    assert "OSError: in a finalizer\n  at main.py:7 in Finalized.__del__" in texts[1]
+    assert "ZeroDivisionError: division by zero\n  at main.py:12" in texts[4]
+    assert "ValueError: in the background\n  at main.py:5 in fails" in texts[5]
+    # What runs in no request's context counts as nobody's: threads, and tasks that are collected.
+    sandbox.ask(child)
+    others = [record for record in child.early_logs if record["level"] == "error"]
+    assert any("the thread T\nKeyError: 'missing'" in other["text"] and other["line"] == 8 for other in others)
+    assert any("never retrieved\nValueError: in the background" in other["text"] for other in others)
+    sandbox.kill(child)
+
+
+def test_locals_are_reported_under_a_private_label_only(sandbox: Sandbox) -> None:
+    source = "async def on_fetch(request):\n    name = 'hun' + 'ter2'\n    raise ValueError('no')"
+    child = sandbox.load({"main.py": source})
+    private, public = failure(sandbox.ask(child)), failure(sandbox.ask(child, private=False))
+    assert "hunter2" in str(private["frames"][-1]["locals"]) and "hunter2" not in str(public)
+    assert line_of(public) == ("main.py", 3)
+    sandbox.kill(child)
+
+
+def test_a_request_that_is_cancelled_is_cancelled_in_the_worker_too(sandbox: Sandbox) -> None:
+    source = """
+import asyncio
+from workers import Response
+seen = []
+async def on_fetch(request):
+    if request.url.endswith("seen"):
+        return Response(",".join(seen))
+    try:
+        await asyncio.sleep(60)
+    except asyncio.CancelledError:
+        seen.append("cancelled")
+        raise
+"""
+    child = sandbox.load({"main.py": source})
+
+    async def give_up() -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(child.request(HEAD, b"", no_log), 0.1)
+
+    sandbox.do(give_up())
+    outcome = sandbox.ask(child, url="http://w/seen")
+    assert isinstance(outcome, Answer) and outcome.body == b"cancelled"
+    sandbox.kill(child)
+
+
+def test_F5_the_zygote_killed_is_back_within_a_second_and_what_it_held_fails_with_a_report() -> None:
+    running = Sandbox()
+    try:
+        child = running.load({"main.py": "import asyncio\nasync def on_fetch(request): await asyncio.sleep(60)"})
+
+        async def kill_under_a_request() -> Answer | Failure:
+            request = asyncio.ensure_future(child.request(HEAD, b"", no_log))
+            await asyncio.sleep(0)
+            assert running.children.zygote_pid
+            os.kill(running.children.zygote_pid, signal.SIGKILL)
+            return await request
+
+        report = failure(running.do(kill_under_a_request()))
+        assert report["kind"] == "crash" and "restarted" in report["message"]
+        assert child.exited.done() and child.fell_with_zygote
+        began = time.monotonic()
+        assert running.still_works()
+        assert time.monotonic() - began < 15, "a second where nothing else runs"
+        assert not Path(f"/proc/{child.pid}").exists()
+    finally:
+        running.close()
+
+
+def test_F4_a_zygote_that_was_stopped_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zygote, "_SILENCE", 0.5)
+    running = Sandbox(spares=0)
+    try:
+        assert running.still_works()
+        stopped = running.children.zygote_pid
+        assert stopped
+        target = next(  # the launcher waits for the one that forks
+            (int(pid) for pid in Path(f"/proc/{stopped}/task/{stopped}/children").read_text().split()), stopped
+        )
+        os.kill(target, signal.SIGSTOP)
+        assert running.still_works()
+        assert running.children.zygote_pid != stopped
+    finally:
+        running.close()
+
+
+def test_nothing_is_left_behind_when_the_children_are_closed() -> None:
+    before = set(os.listdir("/proc/self/fd"))
+    running = Sandbox()
+    child = running.load({"main.py": HELLO})
+    pids = [child.pid, running.children.zygote_pid]
+    running.close()
+    deadline = time.monotonic() + 5
+    while any(Path(f"/proc/{pid}").exists() for pid in pids) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+    assert set(os.listdir("/proc/self/fd")) - before == set()
+
+
+def test_a_spare_child_that_dies_is_not_handed_out(sandbox: Sandbox) -> None:
+    async def kill_the_spares() -> None:
+        for spare in list(sandbox.children._spares):
+            os.kill(spare.pid, signal.SIGKILL)
+            while not spare._forked.is_dead():  # without giving the loop a chance to hear of it
+                pass
+
+    sandbox.do(kill_the_spares())
+    assert sandbox.still_works()
+
+
+def refused_namespaces(sandbox: str) -> Children:
+    """On a machine that maps no users for root; for an ordinary user no tier A can be refused this way."""
+    children = Children(Limits(), spares=1, sandbox=sandbox)
+    children._plan = dataclasses.replace(children._plan, uid_base=(1 << 32) - 10)
+    return children
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a map that the kernel refuses stands for any refusal, and root's can be")
+def test_where_namespaces_are_refused_tier_B_is_taken_and_says_why() -> None:
+    async def start() -> tuple[str, str]:
+        children = refused_namespaces("auto")
+        await children.start()
+        await children.close()
+        return children.tier, children.weaker_because
+
+    tier, why = asyncio.run(start())
+    assert tier == "B" and "unshare(user)" in why
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="see above")
+def test_who_insists_on_tier_A_gets_nothing_less_and_is_told_what_to_type() -> None:
+    async def start() -> None:
+        await refused_namespaces("A").start()
+
+    with pytest.raises(SandboxUnavailable, match=r"(?s)unshare\(user\).*QUICKEDIT_SANDBOX=off"):
+        asyncio.run(start())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="see above")
+def test_without_namespaces_and_without_landlock_nothing_starts() -> None:
+    async def start() -> None:
+        children = refused_namespaces("auto")
+        children._plan = dataclasses.replace(children._plan, landlock=0)
+        await children.start()
+
+    with pytest.raises(SandboxUnavailable, match=r"(?s)unshare\(user\).*Landlock is not there.*lsm=landlock"):
+        asyncio.run(start())
+
+
+def test_why_there_is_no_sandbox_is_said_with_a_command_to_type() -> None:
+    error = explain({"step": "unshare(user)", "errno": 1, "message": "unshare(user): Operation not permitted"})
+    assert any(word in str(error) for word in ("sysctl", "docker run", "CAP_SYS_ADMIN", "unshare -Ur true"))
+    landlock = explain({"step": "preparing the zygote", "errno": 95, "message": "Landlock is not there"})
+    assert "lsm=landlock" in str(landlock)
+
+
+def test_the_sandbox_is_never_off_unless_that_is_said_in_so_many_words() -> None:
+    for word in ("", "false", "0", "none", "OFF"):
+        with pytest.raises(ValueError, match="auto, A, B, off"):
+            Children(Limits(), sandbox=word)

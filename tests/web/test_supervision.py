@@ -1,0 +1,116 @@
+"""What dies or hangs is back by itself: the runner, its zygote, the web process (F4, F5). Real processes, real signals."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+
+from quickedit.cli.parts import BEAT, Part
+from quickedit.cli.supervise import Supervisor
+from tests.conftest import Live
+from tests.support import wait_until
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+    except OSError:
+        return ""
+
+
+def runner_of(live: Live) -> int:
+    return next((pid for pid in children(live.program.pid) if "preview.outside.serve" in command(pid)), 0)
+
+
+def answers(port: int, host: str, path: str, status: int) -> bool:
+    try:
+        connection = HTTPConnection("127.0.0.1", port, timeout=5)
+        connection.request("GET", path, headers={"Host": host})
+        return connection.getresponse().status == status
+    except OSError:
+        return False
+
+
+def test_F5_runner_zygote_and_web_killed_are_each_back_with_nothing_for_the_user_to_do(live: Live) -> None:
+    def nobody(pid: int) -> bool:
+        """The runner answers, and has asked web: there is no such worker."""
+        return bool(pid) and answers(live.workers_port, f"nobody.localhost:{live.workers_port}", "/", 404)
+
+    def healthy() -> bool:
+        return answers(live.port, f"localhost:{live.port}", "/healthz", 200)
+
+    first = wait_until(lambda: runner_of(live), "a runner")
+    wait_until(lambda: nobody(first) and healthy(), "all answer")
+
+    os.kill(first, signal.SIGKILL)
+    began = time.monotonic()
+    second = wait_until(lambda: (pid := runner_of(live)) and pid != first and nobody(pid) and pid, "another runner")
+    print(f"the runner answers again after {time.monotonic() - began:.2f} s")
+
+    (zygote,) = children(second)
+    os.kill(zygote, signal.SIGKILL)
+    wait_until(lambda: any(pid != zygote for pid in children(second)), "another zygote")
+    assert nobody(second), "the runner itself never went away"
+
+    (web,) = [pid for pid in children(live.program.pid) if pid != second]
+    os.kill(web, signal.SIGKILL)
+    began = time.monotonic()
+    wait_until(healthy, "web answers again")
+    print(f"web answers again after {time.monotonic() - began:.2f} s")
+    live.program.wait_for("web is back")
+    assert "runner is back" in live.program.output
+
+
+def beating(steps: Path) -> None:
+    """A part that says that it is ready and beats; the first one of it stops itself after a while."""
+    first = not steps.exists()
+    steps.write_text("begun")
+    os.write(1, b'{"ready": true}\n')
+    while True:
+        os.write(1, BEAT.encode() + b"\n")
+        if first:
+            os.kill(os.getpid(), signal.SIGSTOP)
+        time.sleep(0.05)
+
+
+def test_F4_a_part_that_was_stopped_is_replaced_and_one_that_beats_is_left_alone(tmp_path: Path) -> None:
+    said: list[str] = []
+    calm = tmp_path / "calm"
+    calm.write_text("begun")
+    parts = [
+        Part("stalled", lambda: beating(tmp_path / "steps"), beats=True),
+        Part("calm", lambda: beating(calm), beats=True),
+    ]
+
+    def say(line: str) -> None:
+        said.append(line)
+        if "back" in line:
+            supervisor.stopping = signal.SIGTERM
+
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+    with Supervisor(parts, say, lambda name, line: None, stalled=1.0) as supervisor:
+        for part in parts:
+            supervisor.start(part.name)
+        supervisor.wait_ready(lambda part: None)
+        first = parts[0].pid
+        supervisor.run()
+        assert parts[0].pid not in (0, first)
+    for number, handler in zip((signal.SIGINT, signal.SIGTERM, signal.SIGHUP), before, strict=True):
+        signal.signal(number, handler)
+    assert [line.partition(" ")[0] for line in said] == ["stalled"] * 3
+    assert "not been heard of" in said[0] and "killed by SIGKILL" in said[1] and "is back" in said[2]
+
+
+@pytest.mark.parametrize("word", ["beat", "beats", ""])
+def test_a_part_that_does_not_promise_to_beat_is_never_called_silent(word: str) -> None:
+    part = Part("web", lambda: None)
+    assert not part.heard(word) and not part.is_silent(0.0)
