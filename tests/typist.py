@@ -16,10 +16,11 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
+import httpx
 import websockets
 
 Dial = Callable[[], AbstractAsyncContextManager[Any]]
-_LOST = (OSError, websockets.WebSocketException, TimeoutError, asyncio.TimeoutError)
+_LOST = (OSError, httpx.TransportError, websockets.WebSocketException, TimeoutError, asyncio.TimeoutError)
 
 
 class Gap(Exception):

@@ -8,15 +8,14 @@ versions of the interface are spoken. Nothing here raises for want of groups: ``
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 import re
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
 _CONTROLLERS = ("memory", "pids")
 _PREFIX = "quickedit-"
-_numbers = itertools.count(1)  # of this process: each that uses groups in it has folders of its own
 
 
 @dataclass(frozen=True)
@@ -175,9 +174,9 @@ def _place(folder: Path, controllers: tuple[str, ...], version: int) -> _Place:
     for left in folder.glob(f"{_PREFIX}[0-9]*"):
         if not Path("/proc", left.name.split("-")[1]).exists():  # of a runner that was killed
             _remove(left)
-    ours = folder / f"{_PREFIX}{os.getpid()}-{next(_numbers)}"
-    ours.mkdir(exist_ok=True)
-    return _Place(ours, controllers, version)
+    # A name that nobody has: not another Cgroups of this process, and not a dead one that had the same process id.
+    ours = tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=folder)
+    return _Place(Path(ours), controllers, version)
 
 
 def _remove(folder: Path) -> bool:

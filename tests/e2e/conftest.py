@@ -25,10 +25,6 @@ RUNNER = "preview.outside.serve"
 WARTS = (
     "Cannot set null/undefined state",
     "Search provider not initialized",
-    # A tab that closes, or a server that is killed, while the language client starts: it starts again by itself.
-    "Canceled",
-    "Client is not running and can't be stopped",
-    "Pending response rejected since connection got disposed",
 )
 """Errors that the workbench's own code raises in passing, with no effect that a person sees; all others fail the module."""
 
@@ -62,7 +58,7 @@ class Site:
     def tab(self) -> Page:
         assert self.context is not None
         page = self.context.new_page()
-        page.on("pageerror", lambda error: self.fail(page, str(error)))
+        page.on("pageerror", lambda error: self.fail(page, f"{error}\n{error.stack or ''}"))
         page.on("console", lambda message: self.hear(page, message.type, message.text))
         return page
 

@@ -70,9 +70,7 @@ async def test_a_module_that_ends_the_checker_is_left_out_and_the_others_are_che
     await client.told("main.py", "invalid-assignment")
     own = client.session._workspace.checker
     assert own.pid is not None
-    os.kill(
-        own.pid, signal.SIGSTOP
-    )  # so that it dies before it has answered for this text, as of one that it cannot bear
+    os.kill(own.pid, signal.SIGSTOP)  # it dies before it has answered for this text, as of one that it cannot bear
     await client.open("bad.py", "y = 2\n")
     hover = asyncio.create_task(client.ask("textDocument/hover", await client.open("bad.py", "y| = 3\n")))
     async with asyncio.timeout(20):

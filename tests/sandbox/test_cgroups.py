@@ -71,6 +71,18 @@ def test_S2_control_without_a_group_the_same_process_has_its_memory() -> None:
     assert eater.communicate(b"\n", timeout=30)[0] == b"104857600\n"
 
 
+def test_two_users_of_groups_in_one_process_have_folders_of_their_own(groups: Cgroups) -> None:
+    other = Cgroups.find(48 * MB, 8)
+    eaters = [start("import sys; sys.stdin.readline()") for _ in range(2)]
+    mine, theirs = groups.enter(eaters[0].pid), other.enter(eaters[1].pid)
+    assert mine is not None and theirs is not None
+    eaters[1].communicate(b"\n", timeout=30)
+    other.leave(theirs)
+    wait_until(other.close, "the other's groups are removed, though a process is still in mine")
+    eaters[0].communicate(b"\n", timeout=30)
+    groups.leave(mine)
+
+
 def test_S3_a_group_bounds_how_many_processes_there_are(groups: Cgroups) -> None:
     if "pids" not in groups.controllers:
         pytest.skip("the pids controller is not within reach")

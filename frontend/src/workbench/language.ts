@@ -2,7 +2,7 @@
  * The language client: VS Code's own, over `lsp` frames. A lazy chunk, loaded by `workbench` after the first paint. It
  * starts again with every connection, because the server's side of it ends with the old one.
  */
-import { BaseLanguageClient, CloseAction, ErrorAction, type MessageTransports } from 'vscode-languageclient/browser.js'
+import { BaseLanguageClient, CloseAction, ErrorAction, State, type MessageTransports } from 'vscode-languageclient/browser.js'
 import { AbstractMessageReader, AbstractMessageWriter, type DataCallback, type Disposable, type Message } from 'vscode-jsonrpc/browser.js'
 import { settling } from './languages/settle'
 import type { Link } from './link'
@@ -105,7 +105,11 @@ export function connectLanguage(link: Link, refused: (error: unknown) => void): 
     const old = current
     current = null
     old?.writer.end()
-    old?.reader.end()
+    // One that still starts is forgotten: told of the end, it would say to the person that it could not start, and it has
+    // registered nothing that would have to be taken back.
+    if (client?.state === State.Running) old?.reader.end()
+    else client?.diagnostics?.dispose()
+    client = null
   })
   serveStubs(() => client)
   serveOthers()
