@@ -27,8 +27,11 @@ class _Asked:
         self.waiting = 0
         """Questions that wait for these answers."""
         self.tasks = [asyncio.ensure_future(ask()) for ask in asks]
+        self.cancelled = False
+        """From the moment of cancelling on: the tasks themselves say so only after a turn of the loop."""
 
     def cancel(self) -> None:
+        self.cancelled = True
         for task in self.tasks:
             task.cancel()
 
@@ -55,7 +58,7 @@ class Completing:
         before = document.before(line, units)
         key = (document.path, document.text, line, units, generation)
         asked = self._asked
-        again = asked is not None and asked.key == key and not any(task.cancelled() for task in asked.tasks)
+        again = asked is not None and asked.key == key and not asked.cancelled
         if asked is None or not again:
             if asked is not None:
                 asked.cancel()

@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import re
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
 
 from tests.conftest import Live, start_product
 from tests.e2e.workbench import DEADLINE_MS, EditPage
@@ -27,6 +28,22 @@ WARTS = (
     "Search provider not initialized",
 )
 """Errors that the workbench's own code raises in passing, with no effect that a person sees; all others fail the module."""
+
+
+RESULTS = Path(__file__).parents[2] / "test-results"
+"""Where a failed test leaves a picture of each of its tabs."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    fixtures: dict[str, Any] = getattr(item, "funcargs", {})
+    site = fixtures.get("site") or fixtures.get("fresh_site")
+    if report.when == "call" and report.failed and isinstance(site, Site):
+        report.sections.append(("pictures", "\n".join(site.take_pictures(item.name))))
+    return report
 
 
 class Site:
@@ -69,6 +86,18 @@ class Site:
     def hear(self, page: Page, kind: str, text: str) -> None:
         if kind == "error" and "Content Security Policy" in text:
             self.problems.append(f"{page.url}: {text}")
+
+    def take_pictures(self, name: str) -> list[str]:
+        """A picture of each tab, the last one's first; the files' names."""
+        RESULTS.mkdir(exist_ok=True)
+        made = []
+        for number, page in enumerate(reversed(self.context.pages if self.context else [])):
+            made.append(str(RESULTS / f"{name}-{number}.png"))
+            try:
+                page.screenshot(path=made[-1], timeout=5000)
+            except PlaywrightError as error:  # a crashed tab has no picture, and must not hide why the test failed
+                made[-1] = f"no picture of {page.url}: {error}"
+        return made
 
     def new_worker(self, name: str, template: str = "Hello") -> EditPage:
         """Makes a worker as a person does, in a tab of its own, and waits for its editor."""

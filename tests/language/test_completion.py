@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+from typing import Any
+
 import pytest
 
+from quickedit.language.completing import Completing
+from quickedit.language.documents import Document
 from tests.language.conftest import ROOT, Client
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -116,3 +122,27 @@ async def test_a_file_that_is_not_open_is_answered_from_the_workspace(client: Cl
 async def test_private_names_come_last(client: Client) -> None:
     order = await client.labels("main.py", "class A:\n    __x__ = 1\n    _y = 1\n    z = 1\nA.|")
     assert order.index("z") < order.index("_y") < order.index("__x__")
+
+
+async def test_a_question_asked_again_in_the_moment_it_is_cancelled_has_its_answer() -> None:
+    completing = Completing()
+    document = Document("main.py", "impor")
+
+    async def analyser() -> list[dict[str, Any]]:
+        try:
+            await asyncio.sleep(0.05)
+        except asyncio.CancelledError:
+            await asyncio.sleep(0.01)  # as one that tells its process
+            raise
+        return [{"label": "import", "kind": 14, "rank": 1}]
+
+    def ask() -> asyncio.Task[dict[str, Any]]:
+        return asyncio.create_task(completing.complete(document, 0, 5, 1, analyser, analyser))
+
+    first = ask()
+    await asyncio.sleep(0.01)
+    first.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await first
+    assert [item["label"] for item in (await ask())["items"]] == ["import"]
+    completing.close()

@@ -5,6 +5,7 @@
 import { ICommandService, IEditorService, getService, initialize } from '@codingame/monaco-vscode-api'
 import { getUserConfiguration, initUserConfiguration, updateUserConfiguration } from '@codingame/monaco-vscode-configuration-service-override'
 import { registerFileSystemOverlay } from '@codingame/monaco-vscode-files-service-override'
+import { isCancellationError } from '@codingame/monaco-vscode-api/vscode/vs/base/common/errors'
 import { ColorScheme } from '@codingame/monaco-vscode-api/vscode/vs/platform/theme/common/theme'
 import { getCodeEditor } from '@codingame/monaco-vscode-api/vscode/vs/editor/browser/editorBrowser'
 import type { SyncClient } from '../sync/client'
@@ -42,9 +43,17 @@ export interface Start {
   open: { path: string; line: number } | null
 }
 
+/** VS Code's own rule, which its desktop shell would install: what it has cancelled itself (a hover that closes) is no error. */
+function forgiveCancelled(): void {
+  addEventListener('unhandledrejection', (event) => {
+    if (isCancellationError(event.reason)) event.preventDefault()
+  })
+}
+
 export async function start({ link, client, relay, theme, open }: Start): Promise<void> {
   const files = new WorkerFileSystem(client, new Contents(link, () => client.worker))
   const container = document.getElementById('workbench')!
+  forgiveCancelled()
   provideWorkers()
   registerLanguages()
   registerFileSystemOverlay(1, files)
