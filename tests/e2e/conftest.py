@@ -74,7 +74,10 @@ class Site:
 
     def tab(self) -> Page:
         assert self.context is not None
-        page = self.context.new_page()
+        return self.watched(self.context.new_page())
+
+    def watched(self, page: Page) -> Page:
+        """The page; whatever its scripts fail at fails the module."""
         page.on("pageerror", lambda error: self.fail(page, f"{error}\n{error.stack or ''}"))
         page.on("console", lambda message: self.hear(page, message.type, message.text))
         return page

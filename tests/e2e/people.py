@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from playwright.sync_api import BrowserContext, Error, Page, expect
 
-from tests.e2e.conftest import Site
+from tests.e2e.conftest import Site, command_line
 from tests.e2e.workbench import DEADLINE_MS, EditPage
 from tests.network import Network, network
-from tests.support import ROOT
+from tests.support import ROOT, chromium_options
 
 _JOIN = """
 import sys, django
@@ -51,10 +54,7 @@ class Person:
         page.close()
 
     def tab(self) -> Page:
-        page = self.context.new_page()
-        page.on("pageerror", lambda error: self.site.fail(page, str(error)))
-        page.on("console", lambda message: self.site.hear(page, message.type, message.text))
-        return page
+        return self.site.watched(self.context.new_page())
 
     def cut(self, *pages: EditPage) -> None:
         """The network goes; returns when these pages have noticed."""
@@ -70,13 +70,28 @@ def kill(page: Page) -> None:
     page.close()
 
 
+def kill_browser(profile: Path) -> None:
+    """``kill -9`` of the browser that has this profile on disk, all its tabs with it."""
+    (browser,) = [
+        int(entry.name)
+        for entry in Path("/proc").iterdir()
+        if entry.name.isdigit()
+        and f"--user-data-dir={profile}" in (said := command_line(int(entry.name)))
+        and "--type=" not in said
+    ]
+    os.kill(browser, signal.SIGKILL)
+
+
 @contextlib.contextmanager
-def signed_in(site: Site, link: str = "", **options: object) -> Iterator[Person]:
-    """The installation's owner, or whom ``link`` signs in, in a browser profile of their own."""
+def signed_in(site: Site, link: str = "", profile: Path | None = None, **options: object) -> Iterator[Person]:
+    """The installation's owner, or whom ``link`` signs in, in a browser profile of their own; with ``profile`` in a browser of
+    their own too, which keeps the profile in that folder."""
     with network() as line:
-        context = site.browser.new_context(
-            **{"viewport": {"width": 1440, "height": 900}, "proxy": {"server": line.address}, **options}  # type: ignore[arg-type]
-        )
+        options = {"viewport": {"width": 1440, "height": 900}, "proxy": {"server": line.address}, **options}
+        if profile is None:
+            context = site.browser.new_context(**options)  # type: ignore[arg-type]
+        else:
+            context = site.browser.browser_type.launch_persistent_context(profile, **{**chromium_options(), **options})
         try:
             context.set_default_timeout(DEADLINE_MS)
             context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -84,7 +99,8 @@ def signed_in(site: Site, link: str = "", **options: object) -> Iterator[Person]
             person.sign_in(link or site.live.login_link())
             yield person
         finally:
-            context.close()
+            with contextlib.suppress(Error):  # a killed browser has nothing left to close
+                context.close()
 
 
 @contextlib.contextmanager

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Dialog, Page, expect
 
 from tests.e2e.conftest import Site
-from tests.e2e.people import Person, kill, member, signed_in
+from tests.e2e.people import Person, kill, kill_browser, member, signed_in
 from tests.e2e.workbench import DEADLINE_MS, EditPage
 from tests.support import wait_until
 
@@ -84,6 +85,23 @@ def test_Y1_a_killed_tab_restores_what_it_had_typed(site: Site, ada: Person) -> 
     expect(again.line("survived = True")).to_be_visible(timeout=DEADLINE_MS)
     assert site.modules("killed")["greeting.py"] == "survived = True\n"
     wait_until(lambda: records(again.page) == [], "the outbox is empty")
+
+
+def test_Y1_a_killed_browser_restores_what_it_had_typed(site: Site, tmp_path: Path) -> None:
+    site.new_worker("powerless")
+    with signed_in(site, profile=tmp_path) as ada:
+        edit = ada.edit("powerless")
+        edit.open("greeting.py")
+        ada.cut(edit)
+        edit.replace_all("survived = True\n")
+        until_stored(edit)
+        kill_browser(tmp_path)
+    with signed_in(site, profile=tmp_path) as ada:
+        again = ada.edit("powerless")
+        again.open("greeting.py")
+        expect(again.line("survived = True")).to_be_visible(timeout=DEADLINE_MS)
+        assert site.modules("powerless")["greeting.py"] == "survived = True\n"
+        wait_until(lambda: records(again.page) == [], "the outbox is empty")
 
 
 def test_Y1_another_account_in_the_same_browser_is_never_shown_what_waits(site: Site, ada: Person) -> None:
