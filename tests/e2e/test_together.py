@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import time
 from collections.abc import Iterator
+from itertools import count
 
 import pytest
 from playwright.sync_api import expect
@@ -16,7 +19,9 @@ from tests.support import wait_until
 
 FILE = "greeting.py"
 WORDS = 4
-"""Words that each types between two events of the network."""
+"""Words that each types between two events of the network, at least."""
+SECONDS = 60 if os.environ.get("SOAK") else 0
+"""How long the two type, at least: ``make soak`` takes the minute."""
 
 
 @pytest.fixture
@@ -38,12 +43,18 @@ def test_Y5_two_people_type_in_one_file_while_the_network_is_cut_twice(site: Sit
         typists = [Typist(editors[0], "# ada:", "a"), Typist(editors[1], "# ben:", "b")]
         for typist in typists:
             typist.begin()
-        for round_, cut in enumerate((None, ben, None, ada, None)):
+        rounds = (None, ben, None, ada, None)
+        words = count()
+        for cut in rounds:
             if cut is not None:
                 cut.cut(editors[0 if cut is ada else 1])
-            for number in range(WORDS):
+            until = time.monotonic() + SECONDS / len(rounds)
+            for turn in count():
+                if turn >= WORDS and time.monotonic() >= until:
+                    break
+                number = next(words)
                 for typist in typists:
-                    typist.word(round_ * WORDS + number)
+                    typist.word(number)
             if cut is not None:
                 cut.network.mend()
         text = until_equal(site, "together", FILE, editors)
