@@ -12,7 +12,7 @@ help:
 	@echo "make test     all tests (one part: make test PYTEST=tests/unit)"
 	@echo "make check    lint, formatting, types, generated files, layers"
 	@echo "make bench    the benchmarks, one table (one part: make bench BENCH=children)"
-	@echo "make soak     the long runs: 20,000 schedules of sync and more, faults at full size (about half an hour)"
+	@echo "make soak     the long runs: 20,000 schedules of sync and more, faults at full size, a minute in two browsers (half an hour)"
 	@echo "make generate write the generated files anew"
 	@echo "make clean    remove what set-up and builds have made; .data stays"
 

@@ -27,11 +27,13 @@ class _Asked:
         self.waiting = 0
         """Questions that wait for these answers."""
         self.tasks = [asyncio.ensure_future(ask()) for ask in asks]
-        self.cancelled = False
-        """From the moment of cancelling on: the tasks themselves say so only after a turn of the loop."""
+
+    @property
+    def cancelled(self) -> bool:
+        """From the moment of cancelling on, before the tasks have ended by it."""
+        return any(task.cancelled() or task.cancelling() for task in self.tasks)
 
     def cancel(self) -> None:
-        self.cancelled = True
         for task in self.tasks:
             task.cancel()
 

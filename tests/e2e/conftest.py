@@ -91,10 +91,11 @@ class Site:
             self.problems.append(f"{page.url}: {text}")
 
     def take_pictures(self, name: str) -> list[str]:
-        """A picture of each tab, the last one's first; the files' names."""
+        """A picture of each tab of everybody's, the last one's first; the files' names."""
         RESULTS.mkdir(exist_ok=True)
         made = []
-        for number, page in enumerate(reversed(self.context.pages if self.context else [])):
+        pages = [page for context in self.browser.contexts for page in context.pages]
+        for number, page in enumerate(reversed(pages)):
             made.append(str(RESULTS / f"{name}-{number}.png"))
             try:
                 page.screenshot(path=made[-1], timeout=5000)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from playwright.sync_api import BrowserContext, Error, Page, expect
 
-from tests.e2e.conftest import Site, command_line
+from tests.e2e.conftest import Site, command_line, descendants
 from tests.e2e.workbench import DEADLINE_MS, EditPage
 from tests.network import Network, network
 from tests.support import ROOT, chromium_options
@@ -72,13 +72,8 @@ def kill(page: Page) -> None:
 
 def kill_browser(profile: Path) -> None:
     """``kill -9`` of the browser that has this profile on disk, all its tabs with it."""
-    (browser,) = [
-        int(entry.name)
-        for entry in Path("/proc").iterdir()
-        if entry.name.isdigit()
-        and f"--user-data-dir={profile}" in (said := command_line(int(entry.name)))
-        and "--type=" not in said
-    ]
+    ours = {pid: command_line(pid) for pid in descendants(os.getpid())}
+    (browser,) = [pid for pid, said in ours.items() if f"--user-data-dir={profile}" in said and "--type=" not in said]
     os.kill(browser, signal.SIGKILL)
 
 

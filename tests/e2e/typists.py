@@ -25,9 +25,9 @@ class Typist:
         self.edit.line(self.mark).click()
         self.edit.page.keyboard.press("End")
 
-    def word(self, number: int) -> None:
-        """One word, key by key; the caret stays where it is, whatever others do to the lines around it."""
-        word = f" {self.letter}{number}"
+    def word(self) -> None:
+        """The next word, key by key; the caret stays where it is, whatever others do to the lines around it."""
+        word = f" {self.letter}{self.typed.count(' ')}"
         self.edit.page.keyboard.type(word)
         self.typed += word
 

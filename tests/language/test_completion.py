@@ -146,3 +146,24 @@ async def test_a_question_asked_again_in_the_moment_it_is_cancelled_has_its_answ
         await first
     assert [item["label"] for item in (await ask())["items"]] == ["import"]
     completing.close()
+
+
+async def test_a_question_whose_analyser_gave_up_is_asked_anew() -> None:
+    completing = Completing()
+    document = Document("main.py", "impor")
+    asked = 0
+
+    async def analyser() -> list[dict[str, Any]]:
+        nonlocal asked
+        asked += 1
+        if asked <= 2:
+            raise asyncio.CancelledError
+        return [{"label": "import", "kind": 14, "rank": 1}]
+
+    async def labels() -> list[str]:
+        answer = await completing.complete(document, 0, 5, 1, analyser, analyser)
+        return [item["label"] for item in answer["items"]]
+
+    assert await labels() == []
+    assert await labels() == ["import"]
+    completing.close()

@@ -43,7 +43,10 @@ export interface Start {
   open: { path: string; line: number } | null
 }
 
-/** VS Code's own rule, which its desktop shell would install: what it has cancelled itself (a hover that closes) is no error. */
+/**
+ * What VS Code has cancelled itself (a hover that closes) is no error. Its `Workbench.registerErrorHandler` says so too, and the
+ * packaged workbench overrides that with nothing.
+ */
 function forgiveCancelled(): void {
   addEventListener('unhandledrejection', (event) => {
     if (isCancellationError(event.reason)) event.preventDefault()
