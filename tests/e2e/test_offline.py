@@ -68,6 +68,23 @@ def test_edits_go_on_without_a_connection_and_merge_when_it_is_back(site: Site, 
     wait_until(lambda: records(away.page) == [], "the outbox is empty")
 
 
+def test_a_connection_lost_while_the_language_client_starts_is_no_error(site: Site, ada: Person) -> None:
+    site.new_worker("starting")
+    page = ada.tab()
+    with page.expect_websocket() as opened:
+        page.goto(site.url("/workers/starting/edit"))
+    with opened.value.expect_event("framesent", lambda sent: '"method":"initialize"' in str(sent), timeout=DEADLINE_MS):
+        pass
+    edit = EditPage(page)
+    ada.cut(edit)
+    ada.network.mend()
+    edit.wait_until_ready()
+    edit.open("main.py")
+    edit.type_at_end("\nimport jso")
+    expect(edit.suggestions().first).to_have_text("json", timeout=DEADLINE_MS)
+    expect(edit.editor.locator(".notification-toast")).to_have_count(0)
+
+
 def test_Y1_a_killed_tab_restores_what_it_had_typed(site: Site, ada: Person) -> None:
     site.new_worker("killed")
     edit = ada.edit("killed")

@@ -110,8 +110,7 @@ export async function start({ link, client, relay, theme, open }: Start): Promis
   client.onRole = () => files.roleChanged()
   link.on('open', (frame) => reveal(frame.path, frame.line, frame.focus ?? true))
   link.on('focus', () => void commands.executeCommand('workbench.action.focusActiveEditorGroup'))
-  const startRest = async (): Promise<void> => {
-    await startLanguage(link)
+  const startHistory = async (): Promise<void> => {
     const [{ showHistory }, { HistoryApi }] = await Promise.all([import('./history'), import('./history-api')])
     await showHistory({
       api: new HistoryApi(link, client.worker),
@@ -120,6 +119,10 @@ export async function start({ link, client, relay, theme, open }: Start): Promis
       canWrite: () => client.canWrite,
       onChanged: (call) => (link.on('committed', call), link.on('deployed', call)),
     })
+  }
+  const startRest = async (): Promise<void> => {
+    await startLanguage(link).catch(unavailable(link, 'Completion'))
+    await startHistory().catch(unavailable(link, 'The history'))
   }
   // The language client weighs on the main thread: the first colours come before it.
   void binding.firstColours(LANGUAGE_WAIT).then(() => requestIdleCallback(() => void startRest(), { timeout: LANGUAGE_WAIT }))
@@ -155,9 +158,14 @@ function painted(container: HTMLElement, link: Link): void {
 
 /** The language client is a chunk of its own, wanted only after the first paint. */
 async function startLanguage(link: Link): Promise<void> {
-  const failed = (error: unknown): void => {
-    console.error('language client', error)
-    link.send({ t: 'notice', level: 'warning', message: 'Completion is not available.', hint: 'Editing and running work without it. Reload to try again.' })
+  const { connectLanguage } = await import('./language')
+  connectLanguage(link, unavailable(link, 'Completion'))
+}
+
+/** Tells a person that a part which comes after the first paint did not. */
+function unavailable(link: Link, part: string): (error: unknown) => void {
+  return (error) => {
+    console.error(part, error)
+    link.send({ t: 'notice', level: 'warning', message: `${part} is not available.`, hint: 'Editing and running work without it. Reload to try again.' })
   }
-  await import('./language').then(({ connectLanguage }) => connectLanguage(link, failed)).catch(failed)
 }
