@@ -16,14 +16,14 @@ import pytest
 
 from tests.sandbox.support import HASTY, LIMITS, NOBODY, Limits, Sandbox, readable_python
 
-TIERS = {"test_walls": ("A", "B", "B1"), "test_limits": ("A", "B")}
+TIERS = {"test_walls": ("A", "B", "B1"), "test_jail": ("A", "B", "B1"), "test_limits": ("A", "B")}
 """B1 is tier B with the rights of Landlock's first ABI, asked for in so many words. Where a test is about something else
 than walls and limits, one tier says it all."""
 
 
 ROOT = Path(__file__).resolve().parents[2]
 ALONE = "test_ordinary_user.py"
-FOR_EVERY_USER = ("walls", "controls", "limits", "children")
+FOR_EVERY_USER = ("walls", "jail", "controls", "limits", "children", "tiers")
 """What depends on who runs it; frames and calls are bytes on a socket, whoever reads them."""
 
 

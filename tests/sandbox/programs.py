@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import socket
 
+DENIED = {"A": "FileNotFoundError", "B": "PermissionError"}
+"""How a path of the host fails: it is not there, or not to be had."""
+
 READ = """
 def attempt():
     try:
