@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sandbox.support import HASTY, LIMITS, NOBODY, Limits, Sandbox, readable_python
+from tests.sandbox.support import HASTY, LIMITS, NOBODY, PATIENT, Limits, Sandbox, readable_python
 
 TIERS = {"test_walls": ("A", "B", "B1"), "test_jail": ("A", "B", "B1"), "test_limits": ("A", "B")}
 """B1 is tier B with the rights of Landlock's first ABI, asked for in so many words. Where a test is about something else
@@ -60,7 +60,7 @@ def as_nobody(request: pytest.FixtureRequest) -> Iterator[subprocess.Popen[str] 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     tiers = TIERS.get(metafunc.module.__name__.rpartition(".")[2], ("A",))
-    for name in {"sandbox", "hasty"} & set(metafunc.fixturenames):
+    for name in {"sandbox", "hasty", "patient"} & set(metafunc.fixturenames):
         metafunc.parametrize(name, tiers, indirect=True, scope="session")
 
 
@@ -76,6 +76,14 @@ def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
 def hasty(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
     """The same where a request has a second."""
     running = start(request.param, HASTY)
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="session")
+def patient(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
+    """The same where the memory ends before the CPU time, however busy the machine is."""
+    running = start(request.param, PATIENT)
     yield running
     running.close()
 

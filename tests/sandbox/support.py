@@ -27,6 +27,8 @@ T = TypeVar("T")
 LIMITS = Limits(cpu_s=0.5, wall_s=12, load_s=12, memory_mb=128, log_records=50, log_bytes=20_000)
 """Little CPU, and time enough to use it up on a machine that is busy with other things."""
 HASTY = dataclasses.replace(LIMITS, wall_s=1.0)
+PATIENT = dataclasses.replace(LIMITS, cpu_s=10.0)
+"""For programs that use their memory up: touching it page by page costs CPU, on some machines a lot."""
 NOBODY = 65534
 META: dict[str, Any] = {"main": "main", "root": "", "env": {}, "changed": None}
 
