@@ -59,6 +59,17 @@ function preloadWorkbench(): Plugin {
   }
 }
 
+/**
+ * VS Code's own layers, the lower ones first. One chunk of all of it would be compiled by one thread, and a stack trace taken while
+ * it is evaluated (there are some) would have the browser read all of its nine megabytes once more, for the line numbers.
+ */
+const LAYERS = [
+  { name: 'preload-helper', test: /vite.preload-helper/ }, // Vite's own; small, and wanted by the first chunk of all
+  { name: 'vs-editor', test: /monaco-vscode-api.vscode.src.vs.(base|platform|editor)./ },
+  { name: 'vs-workbench', test: /monaco-vscode-api.vscode.src.vs.workbench.(?!api.)/ },
+  { name: 'vs-extension-api', test: /monaco-vscode-api.vscode.src.vs.workbench.api./ },
+]
+
 export default defineConfig({
   base: './',
   worker: { format: 'es' },
@@ -71,6 +82,10 @@ export default defineConfig({
     assetsInlineLimit: 0,
     chunkSizeWarningLimit: 10_000,
     reportCompressedSize: false,
-    rollupOptions: { input: ['editor.html', ...HOST_ENTRIES.filter((entry) => existsSync(entry))] },
+    rollupOptions: {
+      input: ['editor.html', ...HOST_ENTRIES.filter((entry) => existsSync(entry))],
+      // `entriesAware`: what only a later chunk needs stays out of those that the first paint waits for.
+      output: { codeSplitting: { groups: LAYERS.map((layer, index) => ({ ...layer, priority: LAYERS.length - index, entriesAware: true })) } },
+    },
   },
 })
