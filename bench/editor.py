@@ -1,68 +1,103 @@
 """In headless Chromium on the loopback: how soon the editor can be used, and how soon a keystroke shows in the preview.
 
-Interactive means what a person waits for: the explorer lists the modules and the open module is highlighted. Cold is a new
-browser profile, warm the same profile again.
+Interactive means what a person waits for: the explorer lists the modules and the open module is highlighted. The pages take the
+times themselves: a test driver that asks from outside is told up to half a second late, because it asks less and less often.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import BrowserContext, Frame, Page, Playwright, sync_playwright
 
 from bench._product import Person, Product, product
 from bench.rows import Row, median
 from tests.e2e.workbench import EditPage
 from tests.support import chromium_options
 
-VISITS = 5
+PROFILES = 5
 KEYS = 15
+CLOCK = """
+const now = () => performance.timeOrigin + performance.now()
+if (location.hostname.startsWith('editor.')) {
+  const look = () => {
+    const coloured = document.querySelector('.monaco-editor .view-line span[class*=mtk]:not(.mtk1)')
+    const rows = [...document.querySelectorAll('.explorer-folders-view .monaco-list-row')]
+    if (coloured && rows.some((row) => row.textContent.includes('main.py'))) setTimeout(() => (window.interactive = now()))
+    else requestAnimationFrame(look)
+  }
+  requestAnimationFrame(look)
+  addEventListener('keydown', () => (window.pressed = now()), true)
+} else if (window === top) {
+  window.swaps = []
+  const seen = new Set()
+  const look = () => {
+    const shown = document.querySelector('iframe[title="Preview"]')
+    if (shown && !seen.has(shown)) { seen.add(shown); swaps.push(now()) }
+  }
+  new MutationObserver(look).observe(document, { subtree: true, childList: true, attributes: true, attributeFilter: ['title'] })
+}
+"""
+"""Kept by the pages, in milliseconds since 1970: when the editor could be used, the last key, each new page of the preview."""
 
 
 def rows() -> Iterable[Row]:
     """Some forty seconds."""
     with product() as running, sync_playwright() as playwright:
         Person(running).make_worker("bench")
-        browser = playwright.chromium.launch(**chromium_options())
-        yield from _opening(running, browser)
-        yield from _typing(running, browser)
-        browser.close()
+        yield from _opening(running, playwright)
+        with _signed_in(running, playwright) as context:
+            yield from _typing(running, context)
 
 
-def _opening(running: Product, browser: Browser) -> Iterable[Row]:
-    cold, warm = [], []
-    for _ in range(VISITS):
-        context = _signed_in(running, browser)
-        cold.append(_open(running, context.new_page()))
-        warm.append(_open(running, context.new_page()))
+def _opening(running: Product, playwright: Playwright) -> Iterable[Row]:
+    visits: list[list[float]] = [[], [], []]
+    for _ in range(PROFILES):
+        with _signed_in(running, playwright) as context:
+            for visit in visits:
+                page = context.new_page()
+                visit.append(_open(running, page))
+                EditPage(page).wait_until_ready()
+                page.close()
+    cold, warm, third = (median(visit) for visit in visits)
+    yield Row("editor interactive, cold", cold, "ms p50", "≤ 2000", cold <= 2000, f"{PROFILES} new profiles on disk")
+    yield Row("editor interactive, warm", warm, "ms p50", "≤ 1200", warm <= 1200, "the same profiles once more")
+    yield Row("the third time and later", third, "ms p50", note="from then on the browser keeps compiled code")
+
+
+@contextmanager
+def _signed_in(running: Product, playwright: Playwright) -> Iterator[BrowserContext]:
+    """A new profile on disk, as a person has one: what a private window keeps is less."""
+    with tempfile.TemporaryDirectory(prefix="quickedit-bench-", ignore_cleanup_errors=True) as profile:
+        context = playwright.chromium.launch_persistent_context(
+            profile, viewport={"width": 1440, "height": 900}, **chromium_options()
+        )
+        context.add_init_script(CLOCK)
+        page = context.new_page()
+        page.goto(running.login_link())
+        page.close()
+        yield context
         context.close()
-    yield Row(
-        "editor interactive, cold", median(cold), "ms p50", "≤ 2000", median(cold) <= 2000, f"{VISITS} new profiles"
-    )
-    yield Row("editor interactive, warm", median(warm), "ms p50", "≤ 1200", median(warm) <= 1200)
-
-
-def _signed_in(running: Product, browser: Browser) -> BrowserContext:
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
-    page = context.new_page()
-    page.goto(running.login_link())
-    page.close()
-    return context
 
 
 def _open(running: Product, page: Page) -> float:
-    began = time.perf_counter()
+    """Milliseconds from the navigation until the editor can be used."""
     page.goto(f"http://{running.host}/workers/bench/edit", wait_until="commit")
-    edit = EditPage(page)
-    edit.editor.locator(".monaco-editor .view-line span[class*=mtk]:not(.mtk1)").first.wait_for()
-    edit.row("main.py").wait_for()
-    return (time.perf_counter() - began) * 1000
+    while not any(frame.url.startswith("http://editor.") for frame in page.frames):
+        page.wait_for_timeout(20)
+    while not (interactive := _editor(page).evaluate("window.interactive")):
+        page.wait_for_timeout(200)  # seldom, so that asking costs the page nothing
+    return float(interactive - page.evaluate("performance.timeOrigin"))
 
 
-def _typing(running: Product, browser: Browser) -> Iterable[Row]:
+def _editor(page: Page) -> Frame:
+    return next(frame for frame in page.frames if frame.url.startswith("http://editor."))
+
+
+def _typing(running: Product, context: BrowserContext) -> Iterable[Row]:
     """One character into a string that the page shows, then the wait of 150 ms, the run, the load, the swap."""
-    context = _signed_in(running, browser)
     page = context.new_page()
     _open(running, page)
     edit = EditPage(page).wait_until_ready()
@@ -77,24 +112,17 @@ def _typing(running: Product, browser: Browser) -> Iterable[Row]:
     typed: list[float] = []
     saved: list[float] = []
     for number in range(2 * KEYS):
-        times = saved if number % 2 else typed
-        before = shown.inner_text()
-        began = time.perf_counter()
+        before, swaps = shown.inner_text(), page.evaluate("swaps.length")
         page.keyboard.press("x")
-        if times is saved:
+        if number % 2:
             page.keyboard.press("Control+s")
-        while (now := shown.inner_text()) == before:
-            pass
-        times.append((time.perf_counter() - began) * 1000)
+        while page.evaluate("swaps.length") == swaps:
+            page.wait_for_timeout(10)
+        pressed = _editor(page).evaluate("window.pressed")
+        (saved if number % 2 else typed).append(page.evaluate(f"swaps[{swaps}]") - pressed)
+        now = shown.inner_text()
         assert now == before.replace("Hello", "xHello"), now
-    note = "as a test driver sees it, some 10 ms late"
-    yield Row(
-        "last keystroke → changed preview shown, 150 ms wait included",
-        median(typed),
-        "ms p50",
-        "≤ 250",
-        median(typed) <= 250,
-        note,
-    )
-    yield Row("the same, with Ctrl+S", median(saved), "ms p50", "≤ 100", None, note)
-    context.close()
+    middle = median(typed)
+    yield Row("last keystroke → changed preview shown, 150 ms wait included", middle, "ms p50", "≤ 250", middle <= 250)
+    middle = median(saved)
+    yield Row("Ctrl+S → the same", middle, "ms p50", "≤ 100", middle <= 100)

@@ -2,7 +2,8 @@
 
 export type Theme = 'light' | 'dark'
 
-export const THEMES: Record<Theme, string> = { dark: 'Default Dark Modern', light: 'Default Light Modern' }
+/** By the names that VS Code stores: by their older ones ("Default …") it never finds the theme again that it kept for the next start. */
+export const THEMES: Record<Theme, string> = { dark: 'Dark Modern', light: 'Light Modern' }
 
 export const settings = (theme: Theme): string =>
   JSON.stringify({
