@@ -176,9 +176,7 @@ def test_S2_a_gigabyte_is_a_clean_MemoryError_with_its_line(patient: Sandbox) ->
 
 def test_S2_a_gigabyte_in_little_pieces_is_a_clean_MemoryError(patient: Sandbox) -> None:
     # Not 'a' * 1000, which is one constant.
-    report = failure(
-        patient.attack("def attempt():\n    x = []\n    while True:\n        x.append(bytearray(1000))\n")
-    )
+    report = failure(patient.attack("def attempt():\n    x = []\n    while True:\n        x.append(bytearray(1000))\n"))
     assert report["type"] == "MemoryError"
     assert line_of(report)[0] == "attack.py"
 
