@@ -73,7 +73,7 @@ class _Visitor(asyncio.Protocol):
         head, found, body = self._data.partition(b"\r\n\r\n")
         if found:
             size = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
-            if len(body) >= size and self._answer is not None:
+            if len(body) >= size and self._answer is not None and not self._answer.done():  # done: given up
                 self._data = b""
                 self._answer.set_result((int(head[9:12]), body))
 
@@ -285,7 +285,20 @@ async def _load(port: int, host: str) -> tuple[float, float]:
 async def _reloads(folder: Path) -> AsyncIterator[Row]:
     """uvicorn --reload: the file saved → the first byte of the changed response; a refused request is asked again at once."""
     port = free_port()
-    command = (sys.executable, "-m", "uvicorn", "--reload", "--reload-dir", folder, "--app-dir", folder, "--port", port)
+    # -B: an edit of the same length in the same second would be taken for the compiled file that is there.
+    command = (
+        sys.executable,
+        "-B",
+        "-m",
+        "uvicorn",
+        "--reload",
+        "--reload-dir",
+        folder,
+        "--app-dir",
+        folder,
+        "--port",
+        port,
+    )
     times: list[float] = []
     with _process(*command, "peer:app", ready="startup complete"):
         for number in range(1, RELOADS + 1):
