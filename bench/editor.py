@@ -46,7 +46,7 @@ if (location.hostname.startsWith('editor.')) {
 
 
 def rows() -> Iterable[Row]:
-    """Some forty seconds."""
+    """Some seventy seconds."""
     with product() as running, sync_playwright() as playwright:
         Person(running).make_worker("bench")
         yield from _opening(running, playwright)

@@ -287,18 +287,8 @@ async def _reloads(folder: Path) -> AsyncIterator[Row]:
     port = free_port()
     # -B: an edit of the same length in the same second would be taken for the compiled file that is there.
     command = (
-        sys.executable,
-        "-B",
-        "-m",
-        "uvicorn",
-        "--reload",
-        "--reload-dir",
-        folder,
-        "--app-dir",
-        folder,
-        "--port",
-        port,
-    )
+        sys.executable, "-B", "-m", "uvicorn", "--reload", "--reload-dir", folder, "--app-dir", folder, "--port", port,
+    )  # fmt: skip
     times: list[float] = []
     with _process(*command, "peer:app", ready="startup complete"):
         for number in range(1, RELOADS + 1):
