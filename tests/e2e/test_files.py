@@ -20,14 +20,26 @@ EXPLORER = ".explorer-folders-view .monaco-list"
 
 
 def drop(edit: EditPage, *paths: Path) -> None:
-    """Files of this machine dragged onto the explorer and dropped there, by the browser's own drag and drop."""
-    box = edit.editor.locator(EXPLORER).bounding_box()
-    assert box is not None
-    at = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] - 20}
+    """Files of this machine dragged onto the explorer and dropped there, by the browser's own drag and drop.
+
+    Held over the explorer until it says that it would take them, as a person does.
+    """
     data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
     session = edit.page.context.new_cdp_session(edit.page)
-    for kind in ("dragEnter", "dragOver", "drop"):
+
+    def drag(kind: str) -> None:
+        box = edit.editor.locator(EXPLORER).bounding_box()
+        assert box is not None
+        at = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] * 0.6}
         session.send("Input.dispatchDragEvent", {"type": kind, **at, "data": data})
+
+    def taken() -> bool:
+        drag("dragOver")
+        return edit.editor.locator(f"{EXPLORER}.drop-target, {EXPLORER} .drop-target").count() > 0
+
+    drag("dragEnter")
+    wait_until(taken, "the explorer to take the files")
+    drag("drop")
     session.detach()
 
 
