@@ -65,9 +65,8 @@ class Child:
         on_gone: Callable[[Child], None],
         *,
         count_threads: bool = False,
-        leave_group: Callable[[], bool] | None = None,
     ) -> None:
-        """``count_threads`` where the kernel does not; ``leave_group``, once it is dead, tells whether memory was why."""
+        """``count_threads`` where the kernel does not."""
         loop = asyncio.get_running_loop()
         self.exited: asyncio.Future[Exit] = loop.create_future()
         self.load_failure: dict[str, Any] | None = None
@@ -89,7 +88,7 @@ class Child:
         self._limits = limits
         self._on_gone = on_gone
         self._count_threads = count_threads
-        self._leave_group = leave_group
+        self._leave_group: Callable[[], bool] | None = None
         self._link = Link(self, limits)
         self._requests = Requests(self._link.send, self._link.room, self._fewer)
         self._link.requests = self._requests
@@ -102,6 +101,13 @@ class Child:
     async def connect(self) -> None:
         loop = asyncio.get_running_loop()
         await loop.create_unix_connection(lambda: self._link, sock=self._forked.channel)
+
+    def grouped(self, leave: Callable[[], bool]) -> None:
+        """It is in a control group now. Once it is dead, ``leave`` gives that back and tells whether memory was why."""
+        if self._forked.died.done():
+            leave()
+        else:
+            self._leave_group = leave
 
     # For the callers of the runner
 

@@ -17,6 +17,7 @@ import platform
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,11 @@ SANDBOXES = ("auto", "A", "B", "off")
 UID_BASE = 0x70000000
 """Host uids of root's children: 65,536 from here on, out of the way of people, services and the usual subuid ranges."""
 
+CLEAR_AFTER = 0.03
+"""Seconds after a load at which the child that it superseded is ended, if that is idle."""
+FILL_AFTER = 0.05
+"""Seconds after a load at which a spare is made in place of the one that it took. This and the other are several milliseconds
+of work for the kernel; at once they would delay the first answer of what was loaded."""
 _SPARE_WAIT = 10.0  # seconds for a child to confine itself; milliseconds are usual
 _RESTART_FIRST, _RESTART_MOST = 0.05, 5.0
 _LOAD_TRIES = 3
@@ -91,11 +97,13 @@ class Children:
         self._all: set[Child] = set()
         self._spares: list[Child] = []
         self._filling: asyncio.Task[None] | None = None
+        self._fill_timer: asyncio.TimerHandle | None = None
         self._restarting: asyncio.Task[None] | None = None
         self._up = asyncio.Event()
         self._closed = False
         self._watch = Watch(self._all)
         self._cgroups = Cgroups(0, 0)
+        self._grouping = ThreadPoolExecutor(1, "cgroups")
 
     async def start(self) -> None:
         """Returns once a first child is confined: the proof that the sandbox holds. Raises SandboxUnavailable."""
@@ -141,6 +149,7 @@ class Children:
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
         await self._end_all()
+        await asyncio.to_thread(self._grouping.shutdown)
         for _ in range(100):
             if self._cgroups.close():
                 break
@@ -190,13 +199,14 @@ class Children:
                 self._warm.learned(key, warmed.packages, warmed.ready_ms)
                 return warmed
         for _ in range(_LOAD_TRIES):
+            hurry = not self._spares
             child = await self._take()
             try:
                 await child.load(modules, meta, desk, self.codes.known(key, modules) if key else None)
             finally:
                 if key:
                     self.codes.put(key, modules, child.codes)
-                self._fill()
+                self._fill_soon(0 if hurry else FILL_AFTER)
             if not child.fell_with_zygote:
                 if key:
                     self._warm.learned(key, child.packages, child.ready_ms)
@@ -243,11 +253,13 @@ class Children:
         if self._zygote is None:
             raise ZygoteGone
         forked = await self._zygote.fork(at_once=at_once)
-        child = self._child(forked)
+        counted = self.tier == "A" or self._zygote.own_uids or "pids" in self._cgroups.controllers
+        child = Child(forked, self._limits, self._gone, count_threads=not counted)
         self._all.add(child)
         try:
             await child.connect()
-            await asyncio.wait_for(child.is_spare, _SPARE_WAIT)
+            async with asyncio.timeout(_SPARE_WAIT):
+                await asyncio.gather(child.is_spare, asyncio.shield(self._group(child, forked)))
         except TimeoutError:
             child.kill()
             raise ConnectionError("it did not report back in time") from None
@@ -256,18 +268,23 @@ class Children:
             raise
         return child
 
-    def _child(self, forked: Forked) -> Child:
-        group = self._cgroups.enter(forked.host_pid())
-        counted = self._zygote is not None and (self.tier == "A" or self._zygote.own_uids)
-        return Child(
-            forked,
-            self._limits,
-            self._gone,
-            count_threads=not counted and "pids" not in self._cgroups.controllers,
-            leave_group=None if group is None else functools.partial(self._cgroups.leave, group),
-        )
+    async def _group(self, child: Child, forked: Forked) -> None:
+        """Puts it into a control group, in a thread: the kernel waits there until every CPU has taken note, for 15 ms, and
+        in this one nobody's request would be answered meanwhile."""
+        loop = asyncio.get_running_loop()
+        group = await loop.run_in_executor(self._grouping, lambda: self._cgroups.enter(forked.host_pid()))
+        if group is not None:
+            child.grouped(functools.partial(self._cgroups.leave, group))
+
+    def _fill_soon(self, seconds: float) -> None:
+        if self._closed or (self._fill_timer is not None and seconds):
+            return
+        if self._fill_timer is not None:
+            self._fill_timer.cancel()
+        self._fill_timer = asyncio.get_running_loop().call_later(seconds, self._fill)
 
     def _fill(self) -> None:
+        self._fill_timer = None
         if self._closed or len(self._spares) >= self._demand.wanted or (self._filling and not self._filling.done()):
             return
         self._filling = asyncio.get_running_loop().create_task(self._fill_up())

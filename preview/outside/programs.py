@@ -1,7 +1,7 @@
 """The programs of one runner: which child answers under which key, replaced atomically.
 
 ``control`` runs and drops programs, ``front`` borrows the current child for each request. A request keeps the child
-that it began with; a superseded child dies as soon as it holds none. A child that was killed is replaced when the
+that it began with; a superseded child dies soon after it holds none. A child that was killed is replaced when the
 next request comes. Between looking up the current child and counting the request nothing awaits: that is why no
 request is ever refused while a draft is replaced.
 """
@@ -20,7 +20,7 @@ from preview.exchange import Fault, NeedModules, PeerAway, Program, Ready, Refus
 from preview.outside import failures, packages
 from preview.outside.bundles import BadDigest, Bundles
 from preview.outside.calls import Calls
-from preview.outside.children import Child, Children
+from preview.outside.children import CLEAR_AFTER, Child, Children
 from preview.outside.children import Unparsed as DoesNotParse
 from preview.outside.hosts import Source
 from preview.outside.warm import PRELOADABLE
@@ -194,7 +194,7 @@ class Programs:
         run.in_flight -= 1
         run.used = time.monotonic()
         if run.superseded and run.in_flight == 0 and run.child is not None and run.program.version is None:
-            run.child.kill()
+            _clear_away(run.child)
 
     # Loading
 
@@ -299,9 +299,9 @@ class Programs:
         run.superseded = True
         if run.child is None or run.child.exited.done():
             return
-        # A draft that holds no request goes at once; what a deployed worker left to wait_until has as long as a request.
+        # A draft that holds no request goes; what a deployed worker left to wait_until has as long as a request.
         if run.in_flight == 0 and run.program.version is None:
-            run.child.kill()
+            _clear_away(run.child)
             return
         run.child.replaced()
         asyncio.get_running_loop().call_later(self._wall_s + GRACE, run.child.kill)
@@ -347,6 +347,10 @@ class Programs:
             )
             for _, key in idle[: len(self._slots) - MAX_PROGRAMS]:
                 self.drop(key)
+
+
+def _clear_away(child: Child) -> None:
+    asyncio.get_running_loop().call_later(CLEAR_AFTER, child.kill)
 
 
 def _meta(program: Program, config: Config, seen: Mapping[str, int], last: Run | None) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import sys
 import textwrap
 import threading
 from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -78,7 +79,11 @@ class Sandbox:
 
     def do(self, work: Coroutine[Any, Any, T], within: float = 20.0) -> T:
         """The result of a coroutine, run in the supervisor's loop."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(within)
+        return self.begin(work).result(within)
+
+    def begin(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """The same, not waited for."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def load(self, modules: dict[str, str | bytes], **meta: Any) -> Child:
         encoded = {path: text.encode() if isinstance(text, str) else text for path, text in modules.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,10 @@ from typing import Any
 import pytest
 
 from preview.outside import zygote
+from preview.outside.cgroups import Group
 from preview.outside.children import Answer, Failure, Limits, Unparsed
 from tests.sandbox.support import META, Logs, Sandbox, failure, line_of
+from tests.support import wait_until
 
 pytestmark = pytest.mark.sandbox
 
@@ -323,3 +326,32 @@ def test_a_spare_child_that_dies_is_not_handed_out(sandbox: Sandbox) -> None:
 
     sandbox.do(kill_the_spares())
     assert sandbox.still_works()
+
+
+def test_the_loop_turns_while_a_child_is_put_into_its_group_and_no_worker_runs_before_that() -> None:
+    sandbox = Sandbox(spares=0)
+    groups, entering, may_enter = sandbox.children.cgroups, threading.Event(), threading.Event()
+    left: list[Group] = []
+
+    def enter(pid: int) -> Group:
+        entering.set()
+        assert may_enter.wait(20)
+        return Group("slow")
+
+    def leave(group: Group) -> bool:
+        left.append(group)
+        return False
+
+    groups.enter, groups.leave = enter, leave  # type: ignore[method-assign, assignment]
+    try:
+        sandbox.load({"main.py": HELLO})  # the child that proved the sandbox is in its group already
+        loading = sandbox.begin(sandbox.children.load({"main.py": HELLO}, META))
+        assert entering.wait(20)
+        sandbox.do(asyncio.sleep(0.05))
+        assert not loading.done()
+        may_enter.set()
+        sandbox.kill(loading.result(20))
+        wait_until(lambda: [group.name for group in left] == ["slow"], "the group to be given back")
+    finally:
+        may_enter.set()
+        sandbox.close()
