@@ -13,12 +13,13 @@ from contextlib import contextmanager
 from playwright.sync_api import BrowserContext, Frame, Page, Playwright, sync_playwright
 
 from bench._product import Person, Product, product
-from bench.rows import Row, median
+from bench.rows import Row, median, percentile
 from tests.e2e.workbench import EditPage
 from tests.support import chromium_options
 
 PROFILES = 5
 KEYS = 15
+REMOTE_KEYS = 40
 STAY_MS = 2000
 """How long a visit lasts at least: a person stays long enough for the workbench to keep what it keeps, the theme above all."""
 CLOCK = """
@@ -45,13 +46,30 @@ if (location.hostname.startsWith('editor.')) {
 """Kept by the pages, in milliseconds since 1970: when the editor could be used, the last key, each new page of the preview."""
 
 
+MARK = "mark "
+ARRIVALS = """
+() => {
+  window.arrivals = []
+  const look = () => {
+    const text = document.querySelector('.monaco-editor .view-lines').textContent.replaceAll('\\u00a0', ' ')
+    const typed = text.match(/mark (x*)/)?.[1].length ?? 0
+    while (arrivals.length < typed) arrivals.push(performance.timeOrigin + performance.now())
+  }
+  new MutationObserver(look).observe(document.querySelector('.monaco-editor .view-lines'), { subtree: true, childList: true })
+}
+"""
+"""Kept by the page that looks on: when each x behind the mark was there to be painted."""
+
+
 def rows() -> Iterable[Row]:
-    """Some seventy seconds."""
+    """Some eighty seconds."""
     with product() as running, sync_playwright() as playwright:
         Person(running).make_worker("bench")
         yield from _opening(running, playwright)
         with _signed_in(running, playwright) as context:
             yield from _typing(running, context)
+            with _signed_in(running, playwright) as other:
+                yield from _together(running, context, other)
 
 
 def _opening(running: Product, playwright: Playwright) -> Iterable[Row]:
@@ -129,3 +147,27 @@ def _typing(running: Product, context: BrowserContext) -> Iterable[Row]:
     yield Row("last keystroke → changed preview shown, 150 ms wait included", middle, "ms p50", "≤ 250", middle <= 250)
     middle = median(saved)
     yield Row("Ctrl+S → the same", middle, "ms p50", "≤ 100", middle <= 100)
+
+
+def _together(running: Product, context: BrowserContext, other: BrowserContext) -> Iterable[Row]:
+    """One browser types four characters a second, another looks on: keydown there → in the editor here."""
+    typist, onlooker = context.new_page(), other.new_page()
+    for page in (typist, onlooker):
+        _open(running, page)
+        EditPage(page).wait_until_ready().open("pages.py")
+    typist.keyboard.press("Control+Home")
+    typist.keyboard.type(f"# {MARK}\n")
+    typist.keyboard.press("ArrowUp")
+    typist.keyboard.press("End")
+    EditPage(onlooker).line(f"# {MARK}".strip()).wait_for()
+    editor = _editor(onlooker)
+    editor.evaluate(ARRIVALS)
+    times = []
+    for number in range(REMOTE_KEYS):
+        typist.keyboard.press("x")
+        typist.wait_for_timeout(250)
+        while editor.evaluate("arrivals.length") <= number:
+            onlooker.wait_for_timeout(20)
+        times.append(editor.evaluate(f"arrivals[{number}]") - _editor(typist).evaluate("window.pressed"))
+    middle, most = median(times), percentile(times, 95)
+    yield Row("a keystroke → shown in the other browser", middle, "ms p50", "≤ 80", middle <= 80, f"p95 {most:.0f} ms")

@@ -20,6 +20,7 @@ from playwright.sync_api import Error as PlaywrightError
 
 from tests.conftest import Live, start_product
 from tests.e2e.workbench import DEADLINE_MS, EditPage
+from tests.processes import children, command_line, descendants
 from tests.support import DEADLINE, chromium_options, free_port, wait_until
 
 RUNNER = "preview.outside.serve"
@@ -159,24 +160,6 @@ class Site:
                 continue
         self.live.program.process.wait()
         self.live = start_product(self.live.environment)
-
-
-def children(pid: int) -> list[int]:
-    found: list[int] = []
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        found += [int(child) for child in task.read_text().split()]
-    return found
-
-
-def descendants(pid: int) -> list[int]:
-    return [each for child in children(pid) for each in (child, *descendants(child))]
-
-
-def command_line(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-    except OSError:
-        return ""
 
 
 @pytest.fixture(scope="session")

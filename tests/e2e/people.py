@@ -14,9 +14,10 @@ from pathlib import Path
 
 from playwright.sync_api import BrowserContext, Error, Page, expect
 
-from tests.e2e.conftest import Site, command_line, descendants
+from tests.e2e.conftest import Site
 from tests.e2e.workbench import DEADLINE_MS, EditPage
 from tests.network import Network, network
+from tests.processes import command_line, descendants
 from tests.support import ROOT, chromium_options
 
 _JOIN = """

@@ -14,22 +14,8 @@ import pytest
 
 from preview import bundle
 from preview.client import Program, Ready, Refused, Unparsed
+from tests.processes import descendants
 from tests.runner.support import Runner, answering, read_reply, start_runner, worker
-
-
-def descendants(pid: int) -> set[int]:
-    """All processes below one, read from /proc."""
-    parents: dict[int, int] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-            except OSError:
-                continue
-    found: set[int] = set()
-    while more := {child for child, parent in parents.items() if parent in found | {pid}} - found:
-        found |= more
-    return found
 
 
 async def test_no_request_is_refused_while_a_draft_is_replaced_under_load(runner: Runner) -> None:
