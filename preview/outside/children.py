@@ -47,7 +47,7 @@ SANDBOXES = ("auto", "A", "B", "off")
 UID_BASE = 0x70000000
 """Host uids of root's children: 65,536 from here on, out of the way of people, services and the usual subuid ranges."""
 
-CLEAR_AFTER = 0.03
+CLEAR_AFTER = 0.02
 """Seconds after a load at which the child that it superseded is ended, if that is idle."""
 FILL_AFTER = 0.05
 """Seconds after a load at which a spare is made in place of the one that it took. This and the other are several milliseconds

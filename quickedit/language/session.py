@@ -54,6 +54,8 @@ _CHECKER_ANSWERS = """
     definition hover typeDefinition references documentHighlight documentSymbol foldingRange
     selectionRange inlayHint semanticTokens/full semanticTokens/range
 """
+_CHECKER_WAIT = 0.1
+"""Seconds that quick fixes of ours wait for more from the type checker."""
 _READ_ONLY = frozenset(f"textDocument/{name}" for name in _CHECKER_ANSWERS.split())
 """What can be asked about a stub as well."""
 _NO_CHECKER = (
@@ -80,6 +82,7 @@ class LanguageSession:
         self._completing = Completing()
         self._told = False
         self._running: dict[Any, asyncio.Task[Any]] = {}
+        self._left: set[asyncio.Task[Any]] = set()
         self._cancelled: set[Any] = set()
         self._requests: dict[str, Callable[[dict[str, Any]], Awaitable[Any]]] = {
             "initialize": self._initialize,
@@ -134,7 +137,7 @@ class LanguageSession:
 
     async def close(self) -> None:
         """Ends the session; its mirror goes. The process that answered it stays for others."""
-        for task in list(self._running.values()):
+        for task in [*self._running.values(), *self._left]:
             task.cancel()
         self._completing.close()
         await self._workspace.close()
@@ -254,10 +257,16 @@ class LanguageSession:
         return all(self._workspace.checker.path_of(str(uri)) is not None for uri in targets)
 
     async def _actions(self, params: dict[str, Any]) -> Any:
+        """Where we have something to offer, the checker is not waited for long: its first answer takes it a second, and the
+        editor gives up a question after less."""
         path = self._workspace.path(params)
-        theirs = await self._ask_checker("textDocument/codeAction", params, path)
+        asked = asyncio.get_running_loop().create_task(self._ask_checker("textDocument/codeAction", params, path))
+        self._left.add(asked)  # to its end, even where nobody waits any more: the next answer is a quick one
+        asked.add_done_callback(self._left.discard)
         offers = functools.partial(self._offers, self._workspace.module(path))
         own = await actions.at(self._workspace.problems, path, params, offers)
+        await asyncio.wait([asked], timeout=_CHECKER_WAIT if own else None)
+        theirs = asked.result() if asked.done() else None
         return [*own, *(theirs if isinstance(theirs, list) else [])]
 
     async def _offers(self, module: dict[str, Any], name: str) -> Any:

@@ -121,6 +121,7 @@ def test_a_quick_fix_brings_the_import(site: Site) -> None:
     edit.page.keyboard.press("Escape")
     expect(squiggles(edit).first).to_be_visible(timeout=DEADLINE_MS)
     put_cursor_on(edit, "Decimal")
+    expect(edit.editor.locator(".lightBulbWidget").first).to_be_visible(timeout=DEADLINE_MS)
     fix = edit.editor.locator(".action-widget .monaco-list-row", has_text="from decimal import Decimal").first
     edit.page.keyboard.press("Control+.")
     expect(fix).to_be_visible(timeout=DEADLINE_MS)
