@@ -99,10 +99,10 @@ async def _serve(options: argparse.Namespace) -> None:
         serving = asyncio.create_task(listener.serve(sockets=[listening]))
         while not listener.started and not serving.done():
             await asyncio.sleep(0.005)
-        # What is there now stays: no collection need look at it again. Requests leave no cycles behind, so that with the
-        # usual threshold of 700 objects a burst of them is looked through again and again for nothing.
+        # What is there now stays. With the usual threshold of 700 objects, those of a burst of requests are looked through
+        # again and again for nothing.
         gc.freeze()
-        gc.set_threshold(10_000, 20, 50)
+        gc.set_threshold(10_000)
         if listener.started:
             _say(
                 {

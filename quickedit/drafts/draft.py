@@ -24,6 +24,9 @@ from quickedit.wire import messages as wire
 Event = wire.PreviewReadyToClient | wire.PreviewUnparsedToClient | wire.PreviewFailedToClient
 
 RUNNER_AWAY, SUPERSEDED = "runner-away", "superseded"
+BEHIND, PATIENCE = 0.05, 2.0
+"""Seconds. Where so many people type that the event loop is BEHIND, previews wait for calmer moments, at most for PATIENCE:
+acknowledgements come first."""
 RETRY = 1.0
 """Seconds after which a draft that found no runner is tried again."""
 
@@ -90,7 +93,19 @@ class Draft:
         if self._timer is not None:
             self._timer.cancel()
         if not self._closed:
-            self._timer = asyncio.get_running_loop().call_later(self._wait, self.run_now)
+            now = asyncio.get_running_loop().time()
+            self._run_at(now + self._wait, latest=now + self._wait + PATIENCE)
+
+    def _run_at(self, when: float, *, latest: float) -> None:
+        self._timer = asyncio.get_running_loop().call_at(when, self._due, when, latest)
+
+    def _due(self, when: float, latest: float) -> None:
+        now = asyncio.get_running_loop().time()
+        behind = now - when
+        if behind > BEHIND and now < latest:
+            self._run_at(min(now + behind * 4, latest), latest=latest)
+        else:
+            self.run_now()
 
     def run_now(self) -> None:
         """Run what is there now, dirty or not, in place of whatever run is under way."""

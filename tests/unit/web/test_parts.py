@@ -18,6 +18,7 @@ from django.conf import settings
 from quickedit.accounts.redact import RedactTokens
 from quickedit.deployments import bundles
 from quickedit.deployments.changes import Change, compare
+from quickedit.drafts.draft import BEHIND, PATIENCE, Draft, Head
 from quickedit.drafts.labels import new_label
 from quickedit.editor.outbox import MAX_COURTESY, MAX_WAITING, Outbox
 from quickedit.errors import BadInput, Unavailable
@@ -232,3 +233,42 @@ async def test_a_file_takes_GET_and_HEAD_only(dist: StaticFiles) -> None:
     assert (await get(dist, "editor.html", method="POST")).status == 405
     head = await get(dist, "editor.html", method="HEAD")
     assert (head.status, head.body, head.headers["content-length"]) == (200, b"", "9")
+
+
+# --- drafts ---------------------------------------------------------------------------------------------------------
+
+
+class CountedDraft(Draft):
+    """One that notes when it would have run."""
+
+    def __init__(self) -> None:
+        async def describe() -> tuple[str, dict[str, str]]:
+            return "w", {}
+
+        super().__init__(1, head=lambda: Head(1, {}), describe=describe, emit=lambda event: None, wait=0.01)
+        self.ran: list[float] = []
+
+    def run_now(self) -> None:
+        self.ran.append(time.monotonic())
+
+
+async def test_a_preview_waits_while_the_event_loop_is_behind_and_runs_once_it_is_not() -> None:
+    draft = CountedDraft()
+    draft.changed()
+    time.sleep(3 * BEHIND)  # the loop is held up by others' work
+    await asyncio.sleep(BEHIND)
+    assert not draft.ran
+    async with asyncio.timeout(20):
+        while not draft.ran:
+            await asyncio.sleep(0.01)
+
+
+async def test_a_preview_runs_after_a_while_even_where_the_event_loop_stays_behind() -> None:
+    draft = CountedDraft()
+    draft.changed()
+    began = time.monotonic()
+    while not draft.ran:
+        assert time.monotonic() - began < PATIENCE + 20
+        time.sleep(2 * BEHIND)
+        await asyncio.sleep(0)
+    assert draft.ran[0] - began > PATIENCE / 2
