@@ -129,6 +129,21 @@ def test_a_quick_fix_brings_the_import(site: Site) -> None:
     expect(edit.line("from decimal import Decimal")).to_be_visible(timeout=DEADLINE_MS)
 
 
+def test_a_handler_comes_from_a_snippet_and_toml_has_its_colours(site: Site) -> None:
+    edit = site.new_worker("snippets")
+    edit.explorer_new("New File...", "handler.py")
+    edit.expect_open("handler.py")
+    edit.type_at_end("worker")
+    row = edit.editor.locator(".suggest-widget.visible .monaco-list-row", has_text="Worker with fetch").first
+    row.click()
+    expect(edit.line("async def fetch(self, request):")).to_be_visible(timeout=DEADLINE_MS)
+    edit.explorer_new("New File...", "pyproject.toml")
+    edit.expect_open("pyproject.toml")
+    edit.replace_all('[project]\nname = "toml"\n')
+    word = edit.editor.locator(".view-line span span", has_text=re.compile(r'^"toml"$|^"?toml"?$')).last
+    expect(word).not_to_have_class("mtk1", timeout=DEADLINE_MS)
+
+
 def test_the_configuration_file_completes_its_settings_and_underlines_what_cannot_be(site: Site) -> None:
     edit = site.new_worker("configured")
     edit.open("quickedit.json")

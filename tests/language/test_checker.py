@@ -215,6 +215,44 @@ async def test_a_name_that_is_not_imported_gets_a_fix_that_imports_it(client: Cl
                     "newText": "from decimal import Decimal\n"}  # fmt: skip
 
 
+async def test_a_finding_of_the_linter_has_a_fix(client: Client) -> None:
+    place = await opened(client, "import js|on\nx = 1\n")
+    await client.told("main.py", "F401")
+    reach = {"start": place["position"], "end": place["position"]}
+    actions = await client.ask("textDocument/codeAction", {**place, "range": reach, "context": {"diagnostics": []}})
+    assert actions[0]["title"] == "Remove unused import: `json`" and actions[0]["isPreferred"]
+    (edit,) = actions[0]["edit"]["changes"][f"{ROOT}/main.py"]
+    assert edit == {"range": {"start": {"line": 0, "character": 0}, "end": {"line": 1, "character": 0}}, "newText": ""}
+
+
+async def test_a_module_is_formatted_on_demand(client: Client) -> None:
+    place = await opened(client, "x = {  'a':1 }\n")
+    options = {"tabSize": 4, "insertSpaces": True}
+    edits = await client.ask("textDocument/formatting", {"textDocument": place["textDocument"], "options": options})
+    assert "".join(edit["newText"] for edit in edits) == 'x = {"a": 1}\n'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import subprocess\nsubprocess.run(['ls'])\n",
+        "from threading import Thread\nThread(target=print).start()\n",
+        "import socket\nsocket.socket()\n",
+    ],
+)
+async def test_what_will_not_run_on_cloudflare_is_said_gently_and_a_setting_switches_it_off(
+    client: Client, text: str
+) -> None:
+    await opened(client, text)
+    await client.told("main.py", "cloudflare")
+    assert {problem["severity"] for problem in client.problems("main.py")} == {3}, "information, no warning"
+    try:
+        await client.tell("workspace/didChangeConfiguration", {"settings": {"quickedit": {"portability": False}}})
+        await client.told("main.py")
+    finally:
+        await client.tell("workspace/didChangeConfiguration", {"settings": {"quickedit": {"portability": True}}})
+
+
 async def test_a_checker_rests_after_a_while_and_comes_back(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     own = client.session._workspace.checker
     place = await opened(client, "x|: int = 'a'\n")
