@@ -331,6 +331,7 @@ describe('refusals', () => {
     person.client.edit('f1', ChangeSet.of({ from: 0, to: 1024 * 1024 - 9 }, 1024 * 1024 + 1))
     await quiet(people, clock)
     expect(server.texts.get('f1')!.toString()).toBe('x'.repeat(10))
+    expect(person.notices.at(-1)).toMatchObject({ message: 'a.py is over 1 MiB.', over: true })
   })
 
   test('Y6 half a surrogate pair waits for its other half', async () => {

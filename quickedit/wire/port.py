@@ -93,11 +93,13 @@ class FetchToHost(Message, tag="fetch"):
 
 
 class NoticeToHost(Message, tag="notice"):
-    """Something a person must see: a refusal, text set aside."""
+    """Something a person must see: a refusal, text set aside. With ``over``, what an earlier one with the same message said is
+    so no more."""
 
     level: Literal["info", "warning", "error"]
     message: str
     hint: str = ""
+    over: bool = False
 
 
 class KeyToHost(Message, tag="key"):

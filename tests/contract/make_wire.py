@@ -156,6 +156,7 @@ VALID: dict[str, list[dict[str, Any]]] = {
         {"t": "fetch", "id": 4, "path": "/api/v1/workers/shop/archive", "post": "UEs=", "base64": True},
         {"t": "notice", "level": "info", "message": "Text was set aside."},
         {"t": "notice", "level": "error", "message": "Refused.", "hint": "Copy it."},
+        {"t": "notice", "level": "info", "message": "Refused.", "over": True},
         {"t": "key", "name": "deploy"},
         {"t": "reconnect", "reason": "revision 9 after 7"},
     ],

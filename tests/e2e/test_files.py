@@ -99,3 +99,17 @@ def test_B5_a_zip_that_would_write_outside_the_worker_is_refused_with_a_reason(s
     drop(edit, archive(tmp_path / "evil.zip", {"../evil.py": "x = 1\n"}))
     expect(edit.editor.locator(".notification-toast .codicon-error")).to_be_visible(timeout=DEADLINE_MS)
     assert site.modules("refusing") == before
+
+
+def test_a_module_over_the_limit_says_so_until_it_fits(site: Site) -> None:
+    edit = site.new_worker("large")
+    edit.replace_all(("#" * 63 + "\n") * (16 * 1024 + 1))
+    said = edit.page.get_by_role("alert").filter(
+        has_text="main.py is over 1 MiB. It stays here, not saved, until it fits."
+    )
+    expect(said).to_be_visible(timeout=DEADLINE_MS)
+    edit.page.keyboard.press("Control+a")
+    edit.page.keyboard.type("# small")
+    expect(said).to_be_hidden(timeout=DEADLINE_MS)
+    edit.wait_until_saved()
+    assert site.modules("large")["main.py"] == "# small"

@@ -12,6 +12,7 @@ import './styles/panes.css'
 import './styles/data.css'
 import './styles/phone.css'
 
+import type { Notice } from '../sync/parts'
 import type { ToClient } from '../wire/messages'
 import { Api, pageData, type PageData } from './api'
 import { PreviewBanner } from './banner'
@@ -78,6 +79,7 @@ class EditPage {
   private ended = ''
   private revision = 0
   private readyRevision = 0
+  private readonly notices = new Map<string, () => void>()
   private rejoined = false
 
   constructor(private readonly data: EditData) {
@@ -93,7 +95,7 @@ class EditPage {
         this.deploy.waiting(this.waiting)
         this.drawSaved()
       },
-      notice: (notice) => toast(notice),
+      notice: (notice) => this.notice(notice),
     })
     this.people = new PeopleBar(data.me, (client) => this.session.tell({ t: 'follow', client }))
     this.cover = new EditorCover(() => this.session.retryEditor())
@@ -130,6 +132,12 @@ class EditPage {
 
   private get waiting(): number {
     return Math.max(this.client?.waiting ?? 0, this.client?.state === 'saving' ? 1 : 0) + this.recovering
+  }
+
+  private notice({ message, level, hint, over }: Notice): void {
+    this.notices.get(message)?.()
+    this.notices.delete(message)
+    if (!over) this.notices.set(message, toast({ message, level, hint }))
   }
 
   private open(request: OpenRequest, focus = true): void {
@@ -208,7 +216,7 @@ class EditPage {
     } else if (frame.t === 'booted') this.cover.booted()
     else if (frame.t === 'key') this.key(frame.name)
     else if (frame.t === 'people') this.people.draw(frame.people, frame.following ?? null)
-    else toast({ level: frame.level, message: frame.message, hint: frame.hint })
+    else this.notice(frame)
   }
 
   private lineChanged(state: LineState, why: string): void {

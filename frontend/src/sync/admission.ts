@@ -11,7 +11,7 @@ export const MAX_MODULE = 1024 * 1024
 
 export class Admission {
   private readonly suspects = new Set<string>()
-  private readonly told = new Set<string>()
+  private readonly told = new Map<string, string>()
   private blocked = false
 
   constructor(private readonly replica: Replica, private readonly notify: (notice: Notice) => void) {}
@@ -41,16 +41,20 @@ export class Admission {
     }
     for (const [file, message] of problems) {
       if (this.told.has(file)) continue
-      this.told.add(file)
+      this.told.set(file, message)
       this.notify({ level: 'error', message, hint: 'It stays here, not saved, until it fits.' })
     }
-    for (const file of this.told) if (!problems.has(file)) this.told.delete(file)
+    for (const [file, message] of this.told) {
+      if (problems.has(file)) continue
+      this.told.delete(file)
+      this.notify({ level: 'info', message, over: true })
+    }
     return (file) => this.blocked || problems.has(file)
   }
 
   /** The files whose edits wait here, as they were found last. */
   held(): string[] {
-    return [...this.told]
+    return [...this.told.keys()]
   }
 
   private problem(file: string): string | null {

@@ -154,12 +154,16 @@ export interface KeyToHost {
   name: string
 }
 
-/** Something a person must see: a refusal, text set aside. */
+/**
+ * Something a person must see: a refusal, text set aside. With `over`, what an earlier one with the same message said is
+ * so no more.
+ */
 export interface NoticeToHost {
   t: 'notice'
   level: 'error' | 'info' | 'warning'
   message: string
   hint?: string
+  over?: boolean
 }
 
 /** Show a file at a line (1-based) and give the editor the focus where `focus` is true. */
@@ -601,7 +605,7 @@ export const SHAPES: Readonly<Record<string, Fields>> = {
   FollowToEditor: {"client": [["or", ["text", "^[0-9A-Za-z_-]{1,64}(?!\\n)$"], "null"], false]},
   ForgetToHost: {"client": [["text", "^[0-9A-Za-z_-]{1,64}(?!\\n)$"], true]},
   KeyToHost: {"name": ["string", true]},
-  NoticeToHost: {"level": [["one", "error", "info", "warning"], true], "message": ["string", true], "hint": ["string", false]},
+  NoticeToHost: {"level": [["one", "error", "info", "warning"], true], "message": ["string", true], "hint": ["string", false], "over": ["boolean", false]},
   OpenToEditor: {"path": ["string", true], "line": ["int", true], "focus": ["boolean", false]},
   PeopleToHost: {"people": [["list", ["struct", "Colleague"]], true], "following": [["or", ["text", "^[0-9A-Za-z_-]{1,64}(?!\\n)$"], "null"], false]},
   ReconnectToHost: {"reason": ["string", true]},
