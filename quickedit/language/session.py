@@ -262,12 +262,17 @@ class LanguageSession:
         path = self._workspace.path(params)
         asked = asyncio.get_running_loop().create_task(self._ask_checker("textDocument/codeAction", params, path))
         self._left.add(asked)  # to its end, even where nobody waits any more: the next answer is a quick one
-        asked.add_done_callback(self._left.discard)
+        asked.add_done_callback(self._answered)
         offers = functools.partial(self._offers, self._workspace.module(path))
         own = await actions.at(self._workspace.problems, path, params, offers)
         await asyncio.wait([asked], timeout=_CHECKER_WAIT if own else None)
         theirs = asked.result() if asked.done() else None
         return [*own, *(theirs if isinstance(theirs, list) else [])]
+
+    def _answered(self, asked: asyncio.Task[Any]) -> None:
+        self._left.discard(asked)
+        if not asked.cancelled():
+            asked.exception()  # seen: nobody may be waiting
 
     async def _offers(self, module: dict[str, Any], name: str) -> Any:
         return await self._ask("offers", {**module, "name": name})
