@@ -12,7 +12,7 @@ from typing import Any
 from quickedit.language.documents import Document
 from quickedit.language.merge import merge
 
-PATIENCE = 0.02
+PATIENCE = 0.015
 """Seconds after which one analyser's answer goes out without the other's."""
 
 _WORD = re.compile(r"\w*$")
