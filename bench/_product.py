@@ -93,6 +93,13 @@ class Person:
         )
         answer.raise_for_status()
 
+    def make_workers(self, prefix: str, count: int) -> list[str]:
+        """Their names: the prefix and a number."""
+        names = [f"{prefix}{number}" for number in range(count)]
+        for name in names:
+            self.make_worker(name)
+        return names
+
     def snapshot(self, name: str) -> dict[str, Any]:
         found: dict[str, Any] = self.http.get(f"/api/v1/workers/{name}/snapshot").json()
         return found

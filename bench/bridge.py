@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bench._product import Person, Product, product
-from bench.rows import Row, median, percentile
+from bench.rows import Row, collect, median, percentile
 
 EDITS = 150
 
@@ -23,11 +23,7 @@ EDITS = 150
 def rows() -> Iterable[Row]:
     """Some ten seconds."""
     with product() as running:
-        yield from asyncio.run(_collect(running))
-
-
-async def _collect(running: Product) -> list[Row]:
-    return [row async for row in _measure(running)]
+        yield from asyncio.run(collect(_measure(running)))
 
 
 async def _measure(running: Product) -> AsyncIterator[Row]:

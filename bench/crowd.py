@@ -39,9 +39,7 @@ def rows() -> Iterable[Row]:
     """Two minutes or so."""
     with product() as running:
         person = Person(running)
-        names = [f"crowd{number}" for number in range(WORKERS)]
-        for name in names:
-            person.make_worker(name)
+        names = person.make_workers("crowd", WORKERS)
         yield from _log(running, person, names[0])
         for server in ("daphne", "uvicorn"):
             with _web(running, server) as (port, pid):

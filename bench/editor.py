@@ -46,7 +46,6 @@ if (location.hostname.startsWith('editor.')) {
 """Kept by the pages, in milliseconds since 1970: when the editor could be used, the last key, each new page of the preview."""
 
 
-MARK = "mark "
 ARRIVALS = """
 () => {
   window.arrivals = []
@@ -156,10 +155,10 @@ def _together(running: Product, context: BrowserContext, other: BrowserContext) 
         _open(running, page)
         EditPage(page).wait_until_ready().open("pages.py")
     typist.keyboard.press("Control+Home")
-    typist.keyboard.type(f"# {MARK}\n")
+    typist.keyboard.type("# mark \n")
     typist.keyboard.press("ArrowUp")
     typist.keyboard.press("End")
-    EditPage(onlooker).line(f"# {MARK}".strip()).wait_for()
+    EditPage(onlooker).line("# mark").wait_for()
     editor = _editor(onlooker)
     editor.evaluate(ARRIVALS)
     times = []

@@ -15,7 +15,7 @@ from itertools import count
 from typing import Any
 
 from bench._product import Person, Product, product
-from bench.rows import Row, median, percentile
+from bench.rows import Row, collect, median, percentile
 from preview.outside.process import pss_kb
 from tests.processes import command_line, descendants
 
@@ -37,6 +37,8 @@ class Default(WorkerEntrypoint):
 """
 PLACE = 8
 """The line of SMALL before which the person types."""
+TYPED = SMALL.replace("        text =", "\n        text =")
+"""SMALL with an empty line there."""
 BLOCK = """
 class Thing{0}:
     size: int = {0}
@@ -60,18 +62,11 @@ def rows() -> Iterable[Row]:
     """Some fifty seconds."""
     with product() as running:
         person = Person(running)
-        names = [f"language{number}" for number in range(SESSIONS)]
-        for name in names:
-            person.make_worker(name)
-        loop = asyncio.Runner()
-        with loop:
-            yield from loop.run(_collect(_first(person, names)))
-            yield from loop.run(_collect(_one(person, names[0], running)))
-            yield from loop.run(_collect(_all(person, names, running)))
-
-
-async def _collect(measured: AsyncIterator[Row]) -> list[Row]:
-    return [row async for row in measured]
+        names = person.make_workers("language", SESSIONS)
+        with asyncio.Runner() as loop:
+            yield from loop.run(collect(_first(person, names)))
+            yield from loop.run(collect(_one(person, names[0])))
+            yield from loop.run(collect(_all(person, names, running)))
 
 
 class _Editor:
@@ -177,9 +172,9 @@ async def _first(person: Person, names: list[str]) -> AsyncIterator[Row]:
     yield Row("first completion in a new session", middle, "ms p50", "≤ 300", middle <= 300, note)
 
 
-async def _one(person: Person, name: str, running: Product) -> AsyncIterator[Row]:
+async def _one(person: Person, name: str) -> AsyncIterator[Row]:
     async with _editing(person, name) as editor:
-        await editor.open(SMALL.replace("        text =", "\n        text ="))
+        await editor.open(TYPED)
         await editor.type_and_complete(PLACE, "request.", "headers", 5)
         taken = await editor.type_and_complete(PLACE, "request.", "headers", QUESTIONS // 2)
         taken += await editor.type_and_complete(PLACE, "name.", "upper", QUESTIONS // 2)
@@ -191,7 +186,7 @@ async def _one(person: Person, name: str, running: Product) -> AsyncIterator[Row
         yield Row("keystroke → its type error is underlined, or no more", p95, "ms p95", "≤ 60", p95 <= 60,
                   f"p50 {median(taken):.0f}")  # fmt: skip
         blocks = "".join(map(BLOCK.format, range(140)))
-        long = SMALL.replace("        text =", "\n        text =") + blocks
+        long = TYPED + blocks
         await editor.tell("textDocument/didClose", textDocument={"uri": URI})
         await editor.open(long)
         await editor.type_and_complete(PLACE, "request.", "headers", 3)
@@ -229,7 +224,7 @@ async def _all(person: Person, names: list[str], running: Product) -> AsyncItera
 
     async def person_types(name: str, number: int) -> list[float]:
         async with _editing(person, name) as editor:
-            await editor.open(SMALL.replace("        text =", "\n        text ="))
+            await editor.open(TYPED)
             await editor.type_and_complete(PLACE, "request.", "headers", 2)
             await ready.wait()
             await begin.wait()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -19,6 +19,11 @@ class Row:
     target: str = ""
     ok: bool | None = None
     note: str = ""
+
+
+async def collect(measured: AsyncIterator[Row]) -> list[Row]:
+    """The rows of a benchmark that measures in an event loop."""
+    return [row async for row in measured]
 
 
 class CannotRun(Exception):

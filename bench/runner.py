@@ -17,7 +17,7 @@ from pathlib import Path
 
 import uvloop
 
-from bench.rows import Row, median, percentile
+from bench.rows import Row, collect, median, percentile
 from preview import bundle
 from preview.client import Host, Program, Ready, RunnerClient
 from tests.support import Program as Process
@@ -140,13 +140,9 @@ def rows() -> Iterable[Row]:
         )
         with _process(*command, "--port", 0, ready='"ready"') as (_, line):
             runner = _Runner(json.loads(line)["port"], socket)
-            yield from loop.run(_collect(_measure(runner)))
+            yield from loop.run(collect(_measure(runner)))
         (Path(folder) / "peer.py").write_text(_PEER % 0)
-        yield from loop.run(_collect(_reloads(Path(folder))))
-
-
-async def _collect(measured: AsyncIterator[Row]) -> list[Row]:
-    return [row async for row in measured]
+        yield from loop.run(collect(_reloads(Path(folder))))
 
 
 async def _measure(runner: _Runner) -> AsyncIterator[Row]:

@@ -250,10 +250,11 @@ class Children:
 
     async def _make_spare(self, *, at_once: bool = False) -> Child:
         """Raises ZygoteGone, ForkRefused, or ConnectionError where the child did not manage to confine itself."""
-        if self._zygote is None:
+        zygote = self._zygote
+        if zygote is None:
             raise ZygoteGone
-        forked = await self._zygote.fork(at_once=at_once)
-        counted = self.tier == "A" or self._zygote.own_uids or "pids" in self._cgroups.controllers
+        forked = await zygote.fork(at_once=at_once)
+        counted = self.tier == "A" or zygote.own_uids or "pids" in self._cgroups.controllers
         child = Child(forked, self._limits, self._gone, count_threads=not counted)
         self._all.add(child)
         try:

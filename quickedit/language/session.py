@@ -261,11 +261,15 @@ class LanguageSession:
         editor gives up a question after less."""
         path = self._workspace.path(params)
         asked = asyncio.get_running_loop().create_task(self._ask_checker("textDocument/codeAction", params, path))
-        self._left.add(asked)  # to its end, even where nobody waits any more: the next answer is a quick one
+        self._left.add(asked)  # to its end, where we answered without it: the next answer is a quick one
         asked.add_done_callback(self._answered)
         offers = functools.partial(self._offers, self._workspace.module(path))
-        own = await actions.at(self._workspace.problems, path, params, offers)
-        await asyncio.wait([asked], timeout=_CHECKER_WAIT if own else None)
+        try:
+            own = await actions.at(self._workspace.problems, path, params, offers)
+            await asyncio.wait([asked], timeout=_CHECKER_WAIT if own else None)
+        except asyncio.CancelledError:
+            asked.cancel()
+            raise
         theirs = asked.result() if asked.done() else None
         return [*own, *(theirs if isinstance(theirs, list) else [])]
 

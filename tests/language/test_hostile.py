@@ -100,6 +100,39 @@ async def test_a_checker_that_hangs_is_replaced(client: Client) -> None:
     assert own.starts == 2
 
 
+async def test_a_checker_that_hangs_does_not_delay_a_fix_and_a_cancelled_question_is_cancelled_there_too(
+    client: Client,
+) -> None:
+    place = await client.open("main.py", "x = Decimal|(1)\n")
+    await client.told("main.py", "unresolved-reference")
+    own = client.session._workspace.checker
+    assert own.pid is not None
+    question = {
+        **place,
+        "range": {"start": place["position"], "end": place["position"]},
+        "context": {"diagnostics": []},
+    }
+    os.kill(own.pid, signal.SIGSTOP)
+    try:
+        answer = await client.ask("textDocument/codeAction", question)
+        assert "Import: from decimal import Decimal" in [action["title"] for action in answer]
+        (left,) = client.session._left
+        assert not left.done(), "the checker has not answered yet, and nobody waited for it"
+        asking = asyncio.create_task(
+            client.session.handle(
+                {"jsonrpc": "2.0", "id": "last", "method": "textDocument/codeAction", "params": question}
+            )
+        )
+        await asyncio.sleep(0)  # the session has the question
+        await asyncio.sleep(0)
+        await client.tell("$/cancelRequest", {"id": "last"})
+        await asyncio.gather(asking, return_exceptions=True)
+        await asyncio.sleep(0)
+        assert client.session._left == {left}
+    finally:
+        os.kill(own.pid, signal.SIGCONT)
+
+
 async def test_a_checker_that_hangs_does_not_delay_completions(client: Client) -> None:
     await client.labels("main.py", "import json\njson.d|")
     own = client.session._workspace.checker

@@ -352,6 +352,17 @@ def test_the_loop_turns_while_a_child_is_put_into_its_group_and_no_worker_runs_b
         may_enter.set()
         sandbox.kill(loading.result(20))
         wait_until(lambda: [group.name for group in left] == ["slow"], "the group to be given back")
+        may_enter.clear()
+        entering.clear()
+        before = set(sandbox.children._all)
+        loading = sandbox.begin(sandbox.children.load({"main.py": HELLO}, META))
+        assert entering.wait(20)
+        (born,) = sandbox.children._all - before
+        sandbox.kill(born)
+        wait_until(lambda: born not in sandbox.children._all, "the child to be dead before it is in its group")
+        may_enter.set()
+        sandbox.kill(loading.result(20))  # another took its place
+        wait_until(lambda: len(left) == 3, "both groups to be given back")
     finally:
         may_enter.set()
         sandbox.close()
