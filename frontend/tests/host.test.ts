@@ -7,6 +7,7 @@ import { failure } from '../src/host/api'
 import { Backoff } from '../src/host/backoff'
 import { ConsoleModel, MAX_ROWS, failed, matches, splitError, type Row } from '../src/host/console-model'
 import { mayCarry } from '../src/host/courier'
+import { Greeting } from '../src/host/greeting'
 import { pretty, requestPath, size } from '../src/host/http'
 import { keyName } from '../src/host/keys'
 import { Line, type LineState } from '../src/host/line'
@@ -54,6 +55,31 @@ describe('O14: from a preview only {open: path, line} is believed', () => {
   test('a dotted name is still a module path, and . is not', () => {
     expect(isModulePath('.env.py')).toBe(true)
     expect(isModulePath('./main.py')).toBe(false)
+  })
+})
+
+describe('a frame goes to the connection that the iframe had in mind', () => {
+  test('what a busy iframe still says to the old connection is not the first frame of the new one', () => {
+    const greeting = new Greeting()
+    greeting.told()
+    expect(['op', 'hello', 'op', 'ping'].map((kind) => greeting.passes(kind))).toEqual([false, true, true, true])
+    greeting.told()
+    expect(['op', 'presence', 'hello', 'op'].map((kind) => greeting.passes(kind))).toEqual([false, false, true, true])
+  })
+
+  test('nor is a hello that it says to a connection which came and went meanwhile', () => {
+    const greeting = new Greeting()
+    greeting.told()
+    greeting.told()
+    expect(['hello', 'op', 'hello', 'op'].map((kind) => greeting.passes(kind))).toEqual([false, false, true, true])
+  })
+
+  test('an iframe that is loaded anew begins from the start', () => {
+    const greeting = new Greeting()
+    greeting.told()
+    greeting.forget()
+    greeting.told()
+    expect(['op', 'hello', 'op'].map((kind) => greeting.passes(kind))).toEqual([false, true, true])
   })
 })
 

@@ -113,3 +113,19 @@ def test_a_module_over_the_limit_says_so_until_it_fits(site: Site) -> None:
     expect(said).to_be_hidden(timeout=DEADLINE_MS)
     edit.wait_until_saved()
     assert site.modules("large")["main.py"] == "# small"
+
+
+def test_a_module_that_is_a_mebibyte_as_json_is_saved_over_one_connection(site: Site) -> None:
+    """A quote counts twice in a frame: the language client must not send what the bridge closes on."""
+    edit = site.new_worker("quotes")
+    lines: list[str] = []
+    edit.page.on("websocket", lambda socket: lines.append(socket.url))
+    text = ('"' * 60 + "\n") * 12_000
+    edit.replace_all(text)
+    edit.wait_until_saved()
+    wait_until(lambda: site.modules("quotes")["main.py"] == text, "the module is stored")
+    edit.page.keyboard.press("Control+a")
+    edit.page.keyboard.type("import jso")
+    expect(edit.suggestions().filter(has_text="json").first).to_be_visible(timeout=DEADLINE_MS)
+    edit.wait_until_saved()
+    assert lines == []

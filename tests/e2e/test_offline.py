@@ -28,6 +28,15 @@ RECORDS = """() => new Promise((resolve) => {
 })"""
 
 
+LATE = """
+const set = Object.getOwnPropertyDescriptor(MessagePort.prototype, 'onmessage').set
+Object.defineProperty(MessagePort.prototype, 'onmessage', {
+    set(listener) { set.call(this, (event) => setTimeout(() => listener(event), 1500)) },
+})
+"""
+"""Every message reaches its listener a second and a half late."""
+
+
 @pytest.fixture
 def ada(site: Site) -> Iterator[Person]:
     """The owner, behind a network that can be cut."""
@@ -76,13 +85,40 @@ def test_a_connection_lost_while_the_language_client_starts_is_no_error(site: Si
     with opened.value.expect_event("framesent", lambda sent: '"method":"initialize"' in str(sent), timeout=DEADLINE_MS):
         pass
     edit = EditPage(page)
+    started: list[bool] = []
+    page.on(
+        "websocket",
+        lambda line: line.on("framereceived", lambda frame: started.append(True) if '"capabilities"' in str(frame) else None),
+    )
     ada.cut(edit)
     ada.network.mend()
     edit.wait_until_ready()
+    wait_until(lambda: page.wait_for_timeout(20) or started, "a language client of the new connection")
     edit.open("main.py")
     edit.type_at_end("\nimport jso")
     expect(edit.suggestions().first).to_have_text("json", timeout=DEADLINE_MS)
     expect(edit.editor.locator(".notification-toast")).to_have_count(0)
+
+
+def test_an_editor_that_hears_late_of_a_reconnect_goes_on(site: Site, ada: Person) -> None:
+    """It is too busy to hear at once that the connection went and came back: what it still says to the old one must not be
+    the first word on the new one, which the server would end for good."""
+    site.new_worker("busy")
+    page = ada.tab()
+    page.add_init_script(LATE)
+    page.goto(site.url("/workers/busy/edit"))
+    edit = EditPage(page).wait_until_ready()
+    edit.open("greeting.py")
+    edit.replace_all("# ")
+    edit.wait_until_saved()
+    edit.type_at_end("a")
+    with page.expect_websocket(timeout=DEADLINE_MS):
+        ada.network.cut()
+        ada.network.mend()
+        page.keyboard.type("b" * 40, delay=60)
+    page.keyboard.type("c" * 40, delay=60)
+    edit.wait_until_saved()
+    wait_until(lambda: site.modules("busy")["greeting.py"] == f"# a{'b' * 40}{'c' * 40}", "every key is stored")
 
 
 def test_Y1_a_killed_tab_restores_what_it_had_typed(site: Site, ada: Person) -> None:

@@ -8,6 +8,7 @@ import type { Notice } from '../sync/parts'
 import type { Stored } from '../sync/restore'
 import { carry } from './courier'
 import type { Api } from './api'
+import { Greeting } from './greeting'
 import { Line, type LineState } from './line'
 import { OutboxStore, type Owner } from './outbox'
 import type { RecoveryParts } from './recovery'
@@ -43,6 +44,7 @@ export class Session {
   private readonly line: Line
   private readonly port: EditorPort
   private readonly outbox: OutboxStore
+  private readonly greeting = new Greeting()
   private readonly recovering = new Map<string, number>()
   /** What to open as soon as the iframe can. */
   private waitingOpen: OpenToEditor | null = null
@@ -78,6 +80,7 @@ export class Session {
   }
 
   retryEditor(): void {
+    this.greeting.forget()
     this.port.retry()
     this.line.renew() // a new iframe says hello on a new connection
     void this.outbox.abandon().then(() => this.takeUp())
@@ -109,14 +112,20 @@ export class Session {
 
   private portOpened(): void {
     this.waitingOpen = null
-    this.tell({ t: 'connection', open: this.line.state === 'open' })
+    this.tellConnection(this.line.state)
     this.events.port('open')
     this.takeUp()
   }
 
   private lineChanged(state: LineState, why: string): void {
-    if (state === 'open' || state === 'waiting' || state === 'ended') this.tell({ t: 'connection', open: state === 'open' })
+    if (state === 'open' || state === 'waiting' || state === 'ended') this.tellConnection(state)
     this.events.line(state, why)
+  }
+
+  private tellConnection(state: LineState): void {
+    const open = state === 'open'
+    if (open && this.port.open) this.greeting.told()
+    this.tell({ t: 'connection', open })
   }
 
   private fromServer(text: string): void {
@@ -141,7 +150,7 @@ export class Session {
     const frame = decode(text)
     if (!frame) return
     if (frame.t in TO_SERVER) {
-      this.line.send(text)
+      if (this.greeting.passes(frame.t)) this.line.send(text)
       return
     }
     const own = frame as unknown as ToHost

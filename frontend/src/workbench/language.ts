@@ -4,6 +4,7 @@
  */
 import { BaseLanguageClient, CloseAction, ErrorAction, State, type MessageTransports } from 'vscode-languageclient/browser.js'
 import { AbstractMessageReader, AbstractMessageWriter, type DataCallback, type Disposable, type Message } from 'vscode-jsonrpc/browser.js'
+import { Fitting } from './languages/fitting'
 import { settling } from './languages/settle'
 import type { Link } from './link'
 import { ROOT } from './space'
@@ -30,13 +31,15 @@ class LinkReader extends AbstractMessageReader {
 
 class LinkWriter extends AbstractMessageWriter {
   private open = true
+  private readonly fitting = new Fitting((uri) => vscode.workspace.textDocuments.find((document) => document.uri.toString() === uri)?.getText())
 
   constructor(private readonly link: Link) {
     super()
   }
 
   async write(message: Message): Promise<void> {
-    if (this.open) this.link.send({ t: 'lsp', body: message as unknown as Record<string, unknown> })
+    const body = this.open ? this.fitting.fit(message) : null
+    if (body) this.link.send({ t: 'lsp', body: body as unknown as Record<string, unknown> })
   }
 
   end(): void {
