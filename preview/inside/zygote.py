@@ -139,7 +139,8 @@ class _Nursery:
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._tags: dict[int, int] = {}
         self._numbers: dict[int, int] = {}
-        self._next_number = 1
+        # Anywhere, so that two runners on one machine do not give their children the same uids, which share process limits.
+        self._next_number = int.from_bytes(os.urandom(2)) % (plan.uid_width - 2) + 1
 
     def serve(self) -> Birth:
         signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)

@@ -33,6 +33,16 @@ class _Asked:
         """From the moment of cancelling on, before the tasks have ended by it."""
         return any(task.cancelled() or task.cancelling() for task in self.tasks)
 
+    @property
+    def lost(self) -> bool:
+        """Nothing was found and jedi gave no answer, not even an empty one: its process was replaced."""
+        own = self.tasks[0]
+        return (
+            own.done()
+            and (own.cancelled() or own.exception() is not None or own.result() is None)
+            and not any(self.items())
+        )
+
     def cancel(self) -> None:
         for task in self.tasks:
             task.cancel()
@@ -55,12 +65,12 @@ class Completing:
         self, document: Document, line: int, units: int, generation: int, jedi: Ask, checker: Ask
     ) -> dict[str, Any]:
         """The list at a place. ``isIncomplete`` where an answer is still on its way: the same question again waits for it and
-        is then settled, while ``generation``, the state of the other modules, is the same. A question about another place
-        cancels what this one still waits for."""
+        is then settled, while ``generation``, the state of the other modules, is the same. It is so too where the answer was
+        lost: the same question again is asked anew. A question about another place cancels what this one still waits for."""
         before = document.before(line, units)
         key = (document.path, document.text, line, units, generation)
         asked = self._asked
-        again = asked is not None and asked.key == key and not asked.cancelled
+        again = asked is not None and asked.key == key and not asked.cancelled and not asked.lost
         if asked is None or not again:
             if asked is not None:
                 asked.cancel()
@@ -80,7 +90,7 @@ class Completing:
         own, theirs = asked.items()
         unsettled = own is None or theirs is None
         more = bool(asked.tasks[0].done() and _is_incomplete(asked.tasks[0]))
-        return {"isIncomplete": unsettled or more, "items": merge(own, theirs, word, after_dot)}
+        return {"isIncomplete": unsettled or more or asked.lost, "items": merge(own, theirs, word, after_dot)}
 
     async def _wait(self, asked: _Asked, again: bool) -> None:
         """Until all have answered, or the moment is over and there is something to show."""

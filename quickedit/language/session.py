@@ -194,6 +194,8 @@ class LanguageSession:
     async def _complete(self, params: dict[str, Any]) -> Any:
         path = self._workspace.path(params)
         line, units = position(params["position"])
+        if unfit(self._workspace.document(path).text):
+            return None
         place = self._workspace.place(params)
         question = {"textDocument": params["textDocument"], "position": params["position"]}
         return await self._completing.complete(

@@ -88,7 +88,9 @@ def test_a_connection_lost_while_the_language_client_starts_is_no_error(site: Si
     started: list[bool] = []
     page.on(
         "websocket",
-        lambda line: line.on("framereceived", lambda frame: started.append(True) if '"capabilities"' in str(frame) else None),
+        lambda line: line.on(
+            "framereceived", lambda frame: started.append(True) if '"capabilities"' in str(frame) else None
+        ),
     )
     ada.cut(edit)
     ada.network.mend()

@@ -167,3 +167,27 @@ async def test_a_question_whose_analyser_gave_up_is_asked_anew() -> None:
     assert await labels() == []
     assert await labels() == ["import"]
     completing.close()
+
+
+async def test_an_answer_that_was_lost_is_asked_for_again_and_the_list_says_so() -> None:
+    completing = Completing()
+    document = Document("main.py", "impor")
+    answers = [None, {"isIncomplete": False, "items": [{"label": "import", "kind": 14, "rank": 1}]}]
+
+    async def jedi() -> Any:
+        return answers.pop(0)
+
+    async def checker() -> Any:
+        return None
+
+    lost = await completing.complete(document, 0, 5, 1, jedi, checker)
+    assert (lost["isIncomplete"], lost["items"]) == (True, [])
+    found = await completing.complete(document, 0, 5, 1, jedi, checker)
+    assert (found["isIncomplete"], [item["label"] for item in found["items"]]) == (False, ["import"])
+    completing.close()
+
+
+async def test_that_there_is_nothing_to_offer_is_an_answer(client: Client) -> None:
+    place = await client.open("main.py", "x = 1\nx.nothing_has_this_name|\n")
+    answer = await client.ask("textDocument/completion", place)
+    assert (answer["isIncomplete"], answer["items"]) == (False, [])
