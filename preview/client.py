@@ -22,6 +22,7 @@ from preview.exchange import (
     AskDropHost,
     AskDropProgram,
     AskHealth,
+    AskMayCall,
     AskModules,
     AskPutHost,
     AskRequest,
@@ -36,6 +37,7 @@ from preview.exchange import (
     HttpAnswer,
     LogEvent,
     LogRecord,
+    MayCall,
     Modules,
     NeedModules,
     PeerAway,
@@ -92,9 +94,9 @@ class RunnerAway(Exception):
 
 class RunnerClient:
     """``resolve`` says whose a host name is (or None), ``modules`` gives a program's modules, ``on_log`` hears
-    requests.
+    requests, ``may_call`` says whether the worker of an id may call methods of the worker of a name.
 
-    All three are called in the event loop that ``start`` was called in; ``on_log`` must not block.
+    All are called in the event loop that ``start`` was called in; ``on_log`` must not block.
     """
 
     def __init__(
@@ -104,10 +106,12 @@ class RunnerClient:
         resolve: Callable[[str], Awaitable[tuple[Host, Program] | None]],
         modules: Callable[[Program], Awaitable[Mapping[str, bytes]]],
         on_log: Callable[[LogEvent], None],
+        may_call: Callable[[str, str], Awaitable[bool]] | None = None,
     ) -> None:
         check_socket_path(str(socket))
         self._socket = socket
         self._resolve = resolve
+        self._may_call = may_call
         self._modules = modules
         self._on_log = on_log
         self._peer: Peer | None = None
@@ -255,6 +259,8 @@ class RunnerClient:
             return Resolved(*found) if found is not None else Resolved(None, None)
         if isinstance(message, AskModules):
             return Modules(pack_modules(await self._modules(message.program)))
+        if isinstance(message, AskMayCall):
+            return MayCall(self._may_call is not None and await self._may_call(message.caller, message.worker))
         raise Refused("bad-message", f"Web does not answer {type(message).__name__}.")
 
     def _told(self, message: AnyMessage) -> None:

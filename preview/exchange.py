@@ -163,6 +163,13 @@ class AskModules(Message, frozen=True, tag="modules"):
     program: Program
 
 
+class AskMayCall(Message, frozen=True, tag="may-call"):
+    """Whether the worker with the id ``caller`` may call methods of the worker that is called ``worker``."""
+
+    caller: Key
+    worker: Label
+
+
 class TellLogs(Message, frozen=True, tag="logs"):
     """``lost`` counts events that were thrown away because there were too many."""
 
@@ -243,6 +250,10 @@ class Resolved(Message, frozen=True, tag="resolved"):
     program: Program | None
 
 
+class MayCall(Message, frozen=True, tag="may-call-answer"):
+    allowed: bool
+
+
 class Modules(Message, frozen=True, tag="bundle"):
     modules: bytes
 
@@ -255,6 +266,7 @@ class Refusal(Message, frozen=True, tag="refused"):
 
 AnyMessage = (
     AskHealth | AskRun | AskPutHost | AskDropHost | AskDropProgram | AskRequest | AskData | AskTrigger
-    | AskResolve | AskModules | TellLogs
-    | Done | Health | Ready | Unparsed | NeedModules | HttpAnswer | DataAnswer | Triggered | Resolved | Modules | Refusal
+    | AskResolve | AskModules | AskMayCall | TellLogs
+    | Done | Health | Ready | Unparsed | NeedModules | HttpAnswer | DataAnswer | Triggered | Resolved | MayCall | Modules
+    | Refusal
 )  # fmt: skip

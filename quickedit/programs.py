@@ -16,6 +16,7 @@ from quickedit.deployments import bundles, history, publish
 from quickedit.drafts import draft, labels, runner
 from quickedit.errors import QuickEditError
 from quickedit.threads import in_database
+from quickedit.workers import access
 from quickedit.workers.models import Worker
 
 _KEPT = 8
@@ -25,7 +26,7 @@ _recent: OrderedDict[str, Mapping[str, bytes]] = OrderedDict()
 
 def install() -> None:
     """Called once, when the ASGI application is made."""
-    runner.install(resolve, modules)
+    runner.install(resolve, modules, may_call)
 
 
 async def connect() -> None:
@@ -50,6 +51,11 @@ async def modules(program: Program) -> Mapping[str, bytes]:
     """The modules of a program that ``resolve`` or a run named. Raises a QuickEditError where they are gone."""
     kept = _recent.get(program.digest)
     return kept if kept is not None else await in_database(bundles.load, program.digest)
+
+
+async def may_call(caller: str, name: str) -> bool:
+    """Whether a worker, by its id, may call methods of the one with that name."""
+    return caller.isdecimal() and await in_database(access.may_call, int(caller), name)
 
 
 async def _deployed(name: str) -> tuple[Host, Program] | None:

@@ -54,6 +54,8 @@ _NO_HANDSHAKE = (
 
 
 _HANDLERS = ("fetch", "scheduled", "queue")
+_NOT_CALLABLE = frozenset({*_HANDLERS, "alarm", "connect", "constructor", "dup", "email", "tail", "test", "trace"})
+"""Methods that mean something to the runtime; Cloudflare keeps the same from callers."""
 _EVENTS = {"fetch": "request", "scheduled": "scheduled event", "queue": "batch of a queue"}
 
 
@@ -167,7 +169,8 @@ class Entry:
 
     async def event(self, head: Mapping[str, Any], body: bytes) -> tuple[Any, Exception | None]:
         """Runs the handler of a TO_EVENT frame: what it makes of the event, as JSON, and the exception of a `queue` handler,
-        which may have acknowledged messages before it failed. Raises as ``call`` does otherwise."""
+        which may have acknowledged messages before it failed, or of a method that another worker called. Raises as ``call``
+        does otherwise."""
         if head["event"] == "queue":
             batch = workers.events.MessageBatch(head["queue"], json.loads(body))
             try:
@@ -175,8 +178,36 @@ class Entry:
             except Exception as error:
                 return batch._outcome(), error
             return batch._outcome(), None
+        if head["event"] == "call":
+            return await self._called(head["method"], body)
         await self._run("scheduled", workers.events.ScheduledController(head["scheduledTime"], head["cron"]))
         return None, None
+
+    async def _called(self, name: str, arguments: bytes) -> tuple[Any, Exception | None]:
+        """Calls a method of the class for another worker; what it returned or raised, as it travels."""
+        try:
+            args, keywords = workers.rpc.unpack_arguments(arguments)
+            result = self._method(name)(*args, **keywords)
+            if inspect.isawaitable(result):
+                result = await result
+            return {"value": workers.rpc.pack(result)}, None
+        except Exception as error:
+            return {"raised": workers.rpc.describe(error)}, error
+
+    def _method(self, name: str) -> Callable[..., Any]:
+        """Of what the worker's own classes define as methods: no handler of events, nothing private, nothing inherited."""
+        classes = self._class.__mro__ if self._class is not None else ()
+        own = classes[: classes.index(workers.WorkerEntrypoint)] if classes else ()
+        found = next((vars(each)[name] for each in own if name in vars(each)), None)
+        if (
+            name.startswith("_")
+            or name in _NOT_CALLABLE
+            or not isinstance(found, FunctionType | staticmethod | classmethod)
+        ):
+            raise AttributeError(f"This worker has no method {name} that others can call.")
+        assert self._class is not None
+        method: Callable[..., Any] = getattr(self._class(workers.Context(), workers.env), name)
+        return method
 
     async def _run(self, name: str, first: object) -> tuple[Callable[..., Any], Any]:
         if not self._has(name):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import re
 import socket
 import struct
 import time
@@ -23,6 +22,7 @@ from preview.exchange import (
     AskDropHost,
     AskDropProgram,
     AskHealth,
+    AskMayCall,
     AskModules,
     AskPutHost,
     AskRequest,
@@ -34,6 +34,7 @@ from preview.exchange import (
     Host,
     HttpAnswer,
     LogEvent,
+    MayCall,
     Modules,
     PeerAway,
     Program,
@@ -41,14 +42,12 @@ from preview.exchange import (
     Resolved,
     TellLogs,
 )
-from preview.outside import policy
 from preview.outside.bindings.browse import Browser, trigger
-from preview.outside.bindings.services import Ask
 from preview.outside.bindings.together import Bindings
-from preview.outside.calls import CallError
-from preview.outside.front import Front, Request
+from preview.outside.front import Front
 from preview.outside.hosts import Hosts
 from preview.outside.programs import Programs
+from preview.outside.within import request_of
 from preview.peer import Peer, check_socket_path
 
 log = logging.getLogger(__name__)
@@ -58,10 +57,6 @@ WEB_WAIT = 3.0
 ANSWER_WAIT = 10.0
 """Seconds for web's answer."""
 
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")
-_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
-_TARGET = re.compile(r"/[\x21-\x22\x24-\x7e]*")
 
 A = TypeVar("A")
 
@@ -89,6 +84,10 @@ class Web:
         if answer.host is None or answer.program is None:
             return None
         return answer.host, answer.program
+
+    async def may_call(self, worker: str, name: str) -> bool:
+        """As services.MayCall. Raises PeerAway."""
+        return (await self._ask(AskMayCall(worker, name), MayCall)).allowed
 
     async def modules(self, program: Program) -> bytes | None:
         """As hosts.Source.modules. Raises PeerAway."""
@@ -227,7 +226,7 @@ class Control:
 
     async def _on_request(self, message: AskRequest) -> AnyMessage:
         began = time.perf_counter()
-        request = _request(message, f"{message.host}.{self._domain}")
+        request = request_of(message, f"{message.host}.{self._domain}")
         status, headers, body = await self._front.inside(request)
         shown = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
         return HttpAnswer(status, shown, body, (time.perf_counter() - began) * 1000)
@@ -237,46 +236,6 @@ class Control:
 
     async def _on_trigger(self, message: AskTrigger) -> AnyMessage:
         return await trigger(self._bindings.events, message)
-
-
-def _request(message: AskRequest, authority: str) -> Request:
-    """A request that a person typed, made as strict as one that came through the HTTP parser. Raises Refused."""
-    if not _TOKEN.fullmatch(message.method):
-        raise Refused("bad-request", "The method is not one that HTTP allows.")
-    if not _TARGET.fullmatch(message.path):
-        raise Refused("bad-request", "The path must begin with “/” and be percent-encoded.")
-    if len(message.body) > policy.MAX_BODY:
-        raise Refused("too-large", f"A request's body can be at most {policy.MAX_BODY // (1024 * 1024)} MiB.")
-    headers = [(b"host", authority.encode())]
-    size = len(message.path)
-    for name, value in message.headers:
-        if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
-            raise Refused("bad-request", f"The header {name[:64]!r} is not one that HTTP allows.")
-        size += len(name) + len(value)
-        if name.lower() not in ("host", "content-length"):
-            headers.append((name.lower().encode(), value.encode("latin-1")))
-    if size > policy.MAX_HEAD:
-        raise Refused("too-large", f"The headers are over {policy.MAX_HEAD // 1024} KiB.")
-    if message.body:
-        headers.append((b"content-length", b"%d" % len(message.body)))
-    return Request(message.host, authority, message.method, message.path, headers, message.body)
-
-
-def asking(front: Front, domain: str) -> Ask:
-    """How a worker's service binding reaches another worker: as a request from outside would, but for the network."""
-
-    async def ask(
-        name: str, method: str, target: str, headers: list[tuple[str, str]], body: bytes, depth: int
-    ) -> tuple[int, list[tuple[str, str]], bytes]:
-        try:
-            request = _request(AskRequest(name, method, target, headers, body), f"{name}.{domain}")
-        except (Refused, UnicodeEncodeError) as refused:
-            raise CallError("bad-argument", str(refused)) from None
-        request.depth = depth
-        status, found, data = await front.inside(request)
-        return status, [(key.decode("latin-1"), value.decode("latin-1")) for key, value in found], data
-
-    return ask
 
 
 class _ControlPeer(Peer):

@@ -12,6 +12,7 @@ import logging
 import secrets
 import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -227,8 +228,7 @@ class Front:
 
         Of a streamed answer it is what comes within some seconds, or until the limit of one that is whole.
         """
-        host, run = self._at_hand(request.label) or await self._find(request.label)
-        try:
+        async with self.running(request.label) as (host, run):
             reply = await self._ask(request, host, run)
             if reply.stream is not None:
                 try:
@@ -236,8 +236,6 @@ class Front:
                 except BrokenOff as broken:
                     _tell(reply.log, broken)
             return reply.status, reply.headers, reply.body
-        finally:
-            self._programs.release(run)
 
     async def inside(self, request: Request) -> Response:
         """As ``answer``, for a request that web makes: every refusal is an answer too."""
@@ -245,6 +243,15 @@ class Front:
             return await self.answer(request)
         except Refuse as refused:
             return failures.notice(refused.notice, request.headers)
+
+    @asynccontextmanager
+    async def running(self, label: str) -> AsyncIterator[tuple[Host, Run]]:
+        """The host of a label and a run of its program, which is not ended meanwhile. Raises Refuse."""
+        host, run = self._at_hand(label) or await self._find(label)
+        try:
+            yield host, run
+        finally:
+            self._programs.release(run)
 
     def _at_hand(self, label: str) -> tuple[Host, Run] | None:
         host = self._hosts.known(label)

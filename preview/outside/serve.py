@@ -25,13 +25,14 @@ from preview.outside.addresses import Policy, parse_rules
 from preview.outside.bundles import Bundles
 from preview.outside.capabilities import Capabilities
 from preview.outside.children import SANDBOXES, Children, SandboxUnavailable
-from preview.outside.control import Control, Web, asking
+from preview.outside.control import Control, Web
 from preview.outside.front import Front
 from preview.outside.hosts import Hosts
 from preview.outside.limits import Limits
 from preview.outside.listener import PortInUse, bind, make_listener
 from preview.outside.logs import LogSink, outside_requests
 from preview.outside.programs import Programs
+from preview.outside.within import asking, invoking
 
 BEAT = "beat"
 """The line that says that the runner is alive."""
@@ -90,11 +91,12 @@ async def _serve(options: argparse.Namespace) -> None:
         front = Front(hosts, programs, sink, scheme=options.scheme, tier=children.tier)
         health = Health(children.tier, children.python, platform.release())
         control = Control(options.socket, web, hosts, programs, front, options.domain, lambda: health, bindings)
-        bindings.services.ask = asking(front, options.domain)
+        bindings.services.ask, bindings.services.may_call = asking(front, options.domain), web.may_call
         listener = make_listener(front, with_parent=options.with_parent)
         await programs.start()
         await control.start()
         bindings.start(programs, sink, web, confined=children.tier != "off")
+        bindings.services.invoke = invoking(front, bindings.events)
         _stop_on_signals(lambda: setattr(listener, "should_exit", True))
         serving = asyncio.create_task(listener.serve(sockets=[listening]))
         while not listener.started and not serving.done():

@@ -19,12 +19,13 @@ from preview.client import Host, LogEvent, Program, RunnerAway, RunnerClient
 
 Resolve = Callable[[str], Awaitable[tuple[Host, Program] | None]]
 Modules = Callable[[Program], Awaitable[Mapping[str, bytes]]]
+MayCall = Callable[[str, str], Awaitable[bool]]
 
 SOON = 1.0
 """Seconds that a person waits for the runner where the answer does not depend on it."""
 
 _log = logging.getLogger(__name__)
-_sources: tuple[Resolve, Modules] | None = None
+_sources: tuple[Resolve, Modules, MayCall] | None = None
 _client: RunnerClient | None = None
 _loop: asyncio.AbstractEventLoop | None = None
 _starting: asyncio.Lock | None = None
@@ -32,10 +33,10 @@ _subscribers: defaultdict[str, list[Callable[[LogEvent], None]]] = defaultdict(l
 _background: set[asyncio.Task[None]] = set()
 
 
-def install(resolve: Resolve, modules: Modules) -> None:
-    """Says where hosts and modules are found. Called once, before the first request."""
+def install(resolve: Resolve, modules: Modules, may_call: MayCall) -> None:
+    """Says where hosts and modules are found, and which worker may call which. Called once, before the first request."""
     global _sources
-    _sources = resolve, modules
+    _sources = resolve, modules, may_call
 
 
 async def client() -> RunnerClient:
@@ -49,8 +50,10 @@ async def client() -> RunnerClient:
         if _client is None:
             if _sources is None:
                 raise RuntimeError("drafts.runner.install has not been called")
-            resolve, modules = _sources
-            made = RunnerClient(settings.RUNNER_SOCKET, resolve=resolve, modules=modules, on_log=_on_log)
+            resolve, modules, may_call = _sources
+            made = RunnerClient(
+                settings.RUNNER_SOCKET, resolve=resolve, modules=modules, on_log=_on_log, may_call=may_call
+            )
             await made.start()
             _client = made
     return _client

@@ -65,7 +65,8 @@ async def read_reply(reader: asyncio.StreamReader, *, body: bool = True) -> Repl
 
 @dataclass
 class Runner:
-    """A runner process and the web beside it: ``hosts`` and ``bundles`` are what web knows."""
+    """A runner process and the web beside it: ``hosts`` and ``bundles`` are what web knows, ``calls`` whose methods whoever
+    asks may call: (caller's id, name)."""
 
     process: Process
     socket: Path
@@ -76,6 +77,7 @@ class Runner:
     bundles: dict[str, Mapping[str, bytes]] = field(default_factory=dict)
     logs: list[LogEvent] = field(default_factory=list)
     resolved: list[str] = field(default_factory=list)
+    calls: set[tuple[str, str]] = field(default_factory=set)
     _revision: int = 0
 
     def draft(self, modules: Mapping[str, bytes], key: str = "draft:1", **variables: str) -> Program:
@@ -165,7 +167,12 @@ async def start_runner(folder: Path, *options: str, port: int = 0, after: Runner
     async def modules(program: Program) -> Mapping[str, bytes]:
         return made.bundles[program.digest]
 
-    web = RunnerClient(socket, resolve=resolve, modules=modules, on_log=lambda event: made.logs.append(event))
+    async def may_call(caller: str, name: str) -> bool:
+        return (caller, name) in made.calls
+
+    web = RunnerClient(
+        socket, resolve=resolve, modules=modules, on_log=lambda event: made.logs.append(event), may_call=may_call
+    )
     made = Runner(process, socket, int(ready["port"]), ready, web)
     if after is not None:
         made.hosts, made.bundles = after.hosts, after.bundles

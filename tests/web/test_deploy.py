@@ -5,6 +5,7 @@ from __future__ import annotations
 import tests.with_django  # noqa: F401  # isort: skip
 
 import asyncio
+import json
 import secrets
 from typing import Any
 from urllib.parse import urlsplit
@@ -298,3 +299,57 @@ def test_the_files_of_a_version_never_change(owner: Person, visitors: DataPlane)
     draft = owner.ask("GET", f"workers/{name}/snapshot").json()["files"]
     assert {item["path"]: item["text"] for item in before["files"]} == {item["path"]: item["text"] for item in draft}
     assert owner.ask("GET", f"workers/{name}/versions/2/files").status_code == 404
+
+
+CALLED = """
+from workers import Response, WorkerEntrypoint
+
+class Default(WorkerEntrypoint):
+    async def fetch(self, request):
+        return Response("no method")
+
+    async def shout(self, text):
+        return text.upper()
+"""
+CALLER = """
+from workers import OutsideError, Response, WorkerEntrypoint
+
+class Default(WorkerEntrypoint):
+    async def fetch(self, request):
+        try:
+            return Response(await self.env.OTHER.shout("hello"))
+        except OutsideError as error:
+            return Response(error.code)
+"""
+
+
+async def published(person: Person, name: str, main: str, **config: Any) -> str:
+    """A worker of that person's, deployed; its name."""
+    async with person.editor(person.make(name)) as editor:
+        await open_main(editor, main)
+        settings = write("wrangler.jsonc", json.dumps({"main": "main.py", **config}))
+        await editor.operate(2, 2, {"op": "delete", "path": "quickedit.json"}, settings)
+        await editor.until("committed")
+    await deploy(person, name)
+    return name
+
+
+async def test_A4_a_worker_calls_methods_of_those_alone_that_all_who_may_change_it_may_change(
+    owner: Person, mate: Person, visitors: DataPlane
+) -> None:
+    called = await published(owner, "calling-shout", CALLED)
+    binding = {"services": [{"binding": "OTHER", "service": called}]}
+
+    async def answer(name: str) -> str:
+        return (await asyncio.to_thread(visitors.ask, name)).text
+
+    assert await answer(await published(owner, "calling-same", CALLER, **binding)) == "HELLO"
+    assert await answer(await published(mate, "calling-foreign", CALLER, **binding)) == "forbidden"
+    shared = await published(owner, "calling-shared", CALLER, **binding)
+    join(mate, shared, "editor")
+    assert await answer(shared) == "forbidden"
+    looked_at = await published(owner, "calling-looked-at", CALLER, **binding)
+    join(mate, looked_at, "viewer")
+    assert await answer(looked_at) == "HELLO"
+    join(mate, called, "editor")
+    assert await answer(await published(mate, "calling-editing", CALLER, **binding)) == "HELLO"

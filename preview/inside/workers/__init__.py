@@ -11,6 +11,7 @@ from . import _outside as _outside
 from . import assets as assets
 from . import bindings as bindings
 from . import events as events
+from . import rpc as rpc
 from ._outside import OutsideError
 from .blob import Blob, File
 from .body import Body
@@ -21,6 +22,7 @@ from .formdata import FormData, FormDataValue
 from .headers import Headers, HeadersInit
 from .request import Query, Request
 from .response import Response
+from .rpc import RemoteError
 from .streams import ByteStream
 from .websocket import CloseEvent, MessageEvent, WebSocket, WebSocketError, WebSocketPair
 
@@ -41,6 +43,7 @@ __all__ = [
     "MessageEvent",
     "OutsideError",
     "Query",
+    "RemoteError",
     "Request",
     "Response",
     "ScheduledController",

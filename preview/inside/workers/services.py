@@ -1,16 +1,21 @@
-"""Service bindings: `await self.env.OTHER.fetch(request)` asks another deployed worker, without leaving the server."""
+"""Service bindings: another deployed worker, asked without leaving the server. `await self.env.OTHER.fetch(request)` has its
+`fetch` answer, `await self.env.OTHER.add(1, 2)` calls a method of its class Default (RPC)."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Awaitable, Callable
 from typing import Any
 
+from . import rpc
 from .request import Request
 from .response import Response
 from .results import Binding
 
 
 class Service(Binding):
-    """Another worker. Its `fetch` handler answers."""
+    """Another worker. Its `fetch` handler answers; any other name is a method of its class Default, which takes and returns
+    plain data: None, bool, int, float, str, bytes, list, dict, set and datetime."""
 
     _capability = "service"
 
@@ -22,9 +27,19 @@ class Service(Binding):
         value, body = await self._call("fetch", args, await request.bytes())
         return Response._made(value["status"], value["headers"], body)
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
         if name.startswith("_"):
             raise AttributeError(name)
-        raise NotImplementedError(
-            f"env.{self._name}.{name}: of a service binding there is fetch() here; calling methods (RPC) is not there yet"
-        )
+
+        async def method(*args: Any, **keywords: Any) -> Any:
+            try:
+                arguments = rpc.pack_arguments(args, keywords)
+            except (TypeError, ValueError) as error:
+                raise type(error)(f"env.{self._name}.{name}(): {error}") from None
+            value, data = await self._call("call", {"name": name}, arguments)
+            if value is not None:
+                raise rpc.raised(*value)
+            return rpc.unpack(json.loads(data))
+
+        method.__name__ = method.__qualname__ = name
+        return method

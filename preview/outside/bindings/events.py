@@ -1,7 +1,8 @@
-"""Runs one event of a worker: its ``scheduled`` or ``queue`` handler, on the child that also answers its requests.
+"""Runs one event of a worker: its ``scheduled`` or ``queue`` handler, or a method that another worker calls, on the child
+that also answers its requests.
 
-``schedule`` and ``consumers`` call it for deployed workers, ``control`` for the Trigger button. Each event stands in the
-log as a request does, with the method CRON or QUEUE.
+``schedule`` and ``consumers`` call it for deployed workers, ``control`` for the Trigger button and for service bindings.
+Each event stands in the log as a request does, with the method CRON, QUEUE or RPC.
 """
 
 from __future__ import annotations
@@ -36,16 +37,21 @@ class _Outcome(msgspec.Struct):
     messages: dict[str, Decision] = {}
     rest: Decision = Decision(ack=True)
     error: Any = None
+    value: msgspec.Raw = msgspec.Raw(b"null")
+    raised: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an event went. ``error`` is "" where the handler returned; ``decisions`` by message id, and for the rest."""
+    """How an event went. ``error`` is "" where the handler returned; ``decisions`` by message id, and for the rest;
+    ``value`` is what a called method returned as it travels, ``raised`` the class and message of what it raised."""
 
     ms: float
     error: str = ""
     decisions: dict[str, Decision] = field(default_factory=dict)
     rest: Decision = field(default_factory=lambda: Decision(ack=True))
+    value: bytes = b"null"
+    raised: tuple[str, str] | None = None
 
     def of(self, uid: str) -> Decision:
         """What becomes of a message: where the handler failed, what it did not acknowledge comes again."""
@@ -80,6 +86,10 @@ class Events:
         body = json.dumps(sent, ensure_ascii=False).encode("utf-8", "replace")
         return await self._run(key, {"event": "queue", "queue": queue}, body, "QUEUE", f"{queue} ({count})")
 
+    async def call(self, run: Run, method: str, arguments: bytes, depth: int) -> Outcome:
+        """Calls a method for another worker; ``depth`` workers wait for it."""
+        return await self._on(run, {"event": "call", "method": method}, arguments, "RPC", method, depth)
+
     async def _run(self, key: str, head: dict[str, Any], body: bytes, method: str, path: str) -> Outcome:
         try:
             run = await self._programs.acquire(key)
@@ -92,13 +102,13 @@ class Events:
         finally:
             self._programs.release(run)
 
-    async def _on(self, run: Run, head: dict[str, Any], body: bytes, method: str, path: str) -> Outcome:
+    async def _on(self, run: Run, head: dict[str, Any], body: bytes, method: str, path: str, depth: int = 0) -> Outcome:
         program, child = run.program, run.child
         log = RequestLog(self._sink, Host("", program.key, program.version is None, ""), program, method, path)
         if child is None or run.failure is not None:
             return _failed(log, program, run.failure or failures.GONE)
         head = {**head, "private": program.version is None}
-        result = await child.request(head, body, log.heard, Origin("", log.id), Kind.TO_EVENT)
+        result = await child.request(head, body, log.heard, Origin("", log.id, depth), Kind.TO_EVENT)
         if not isinstance(result, Answer):
             return _failed(log, program, result.report)
         try:
@@ -109,8 +119,8 @@ class Events:
             return Outcome(log.end(500), f"The worker's process sent no outcome: {error}")
         if report is not None:
             failed = _failed(log, program, report)
-            return Outcome(failed.ms, failed.error, outcome.messages)
-        return Outcome(log.end(200), "", outcome.messages, outcome.rest)
+            return Outcome(failed.ms, failed.error, outcome.messages, raised=outcome.raised)
+        return Outcome(log.end(200), "", outcome.messages, outcome.rest, bytes(outcome.value))
 
 
 def _report(error: Any) -> dict[str, Any] | None:

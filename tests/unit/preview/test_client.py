@@ -191,6 +191,7 @@ async def test_the_runner_asks_back_whose_a_host_is_and_for_its_modules(runner: 
     assert found == exchange.Resolved(Host("w", "draft:1", False, ""), PROGRAM)
     assert await peer.ask(exchange.AskResolve("nobody"), 5) == exchange.Resolved(None, None)
     assert await peer.ask(exchange.AskModules(PROGRAM), 5) == exchange.Modules(protocol.pack_modules(MODULES))
+    assert await peer.ask(exchange.AskMayCall("1", "w"), 5) == exchange.MayCall(False), "nobody said that it may"
     with pytest.raises(Refused, match="does not answer"):
         await peer.ask(exchange.AskHealth(), 5)
 

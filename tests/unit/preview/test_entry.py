@@ -156,12 +156,5 @@ async def test_a_binding_that_is_not_there_yet_says_so_by_name() -> None:
         entry.workers.env.AI.run("model")
 
 
-async def test_a_service_binding_has_fetch_and_says_that_methods_are_not_there_yet() -> None:
-    entry.prepare({}, [{"kind": "service", "name": "OTHER", "options": {}}])
-    assert callable(entry.workers.env.OTHER.fetch)
-    with pytest.raises(NotImplementedError, match=r"env\.OTHER\.highlight: .*RPC.* is not there yet"):
-        entry.workers.env.OTHER.highlight("code")
-
-
 async def test_a_request_knows_nothing_of_cloudflares_network() -> None:
     assert entry.workers.Request("https://example.com/").cf is None

@@ -1,0 +1,200 @@
+"""Methods of one worker that another calls through its service binding, through the real runner."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+
+import pytest
+
+from preview.client import LogEvent
+from tests.runner.support import SHARED, Runner
+
+pytestmark = SHARED
+
+CALLED = b"""
+from datetime import datetime, timezone
+import asyncio, os
+from workers import Response, WorkerEntrypoint
+
+class Odd(Exception):
+    pass
+
+class Base(WorkerEntrypoint):
+    def inherited(self):
+        return "from a base"
+
+class Default(Base):
+    helper = len
+
+    async def fetch(self, request):
+        return Response("hello")
+
+    async def add(self, a, b=1, *, scale=1):
+        await asyncio.sleep(0)
+        return (a + b) * scale
+
+    def echo(self, value):
+        return value
+
+    @staticmethod
+    def static():
+        return "static"
+
+    def kinds(self):
+        return {1: float("inf"), "set": {1, 2}, "when": datetime(2026, 1, 2, tzinfo=timezone.utc), "bytes": b"\\x00\\xff"}
+
+    async def variable(self):
+        return self.env.GREETING
+
+    def fail(self, kind):
+        print("about to fail")
+        raise {"value": ValueError("not that"), "odd": Odd("mine"), "key": KeyError("k")}[kind]
+
+    def unsendable(self):
+        return object()
+
+    def die(self):
+        os._exit(1)
+
+    def _private(self):
+        return "secret"
+"""
+
+
+AGAIN = b"""
+    async def again(self):
+        try:
+            return await self.env.OTHER.again()
+        except OutsideError as error:
+            return str(error)
+"""
+
+
+def caller(body: str, service: str) -> dict[str, bytes]:
+    main = "from workers import OutsideError, RemoteError, Response, WorkerEntrypoint\n\n\nclass Default(WorkerEntrypoint):\n"
+    main += "    async def fetch(self, request):\n        other = self.env.OTHER\n"
+    main += textwrap.indent(textwrap.dedent(body), "        ")
+    config = {"main": "main.py", "services": [{"binding": "OTHER", "service": service}]}
+    return {"main.py": main.encode(), "wrangler.jsonc": json.dumps(config).encode()}
+
+
+CONFIGURED = {"main.py": CALLED, "wrangler.jsonc": b'{"main": "main.py", "vars": {"GREETING": "Salve"}}'}
+
+
+async def answer(runner: Runner, body: str, name: str, *, allowed: bool = True) -> str:
+    """What a worker answers that may call another one, or may not."""
+    await runner.deploy(CONFIGURED, "called")
+    if allowed:
+        runner.calls.add((name, "called"))
+    await runner.deploy(caller(body, "called"), name)
+    return (await runner.fetch("/", name)).text
+
+
+async def raised(runner: Runner, call: str, name: str, *, allowed: bool = True) -> str:
+    body = f"""
+    try:
+        await {call}
+    except Exception as error:
+        return Response(f"{{type(error).__name__}}: {{error}}")
+    return Response("nothing was raised")
+    """
+    return await answer(runner, body, name, allowed=allowed)
+
+
+async def test_a_method_is_called_with_arguments_and_its_value_comes_back(shared_runner: Runner) -> None:
+    body = """
+    values = [await other.add(1, 2), await other.add("a", b="b"), await other.add(1, scale=5), await other.inherited()]
+    return Response(repr([*values, await other.static(), await other.variable()]))
+    """
+    assert await answer(shared_runner, body, "adding") == "[3, 'ab', 10, 'from a base', 'static', 'Salve']"
+
+
+async def test_what_json_lacks_travels_as_well_and_a_tuple_as_a_list(shared_runner: Runner) -> None:
+    body = """
+    sent = [None, True, 2**80, 1.5, "é\\u2028", b"\\x00", (1, 2), {"$": "bytes", "v": "x"}, {"a": {"b": []}}]
+    assert await other.echo(sent) == [list(each) if isinstance(each, tuple) else each for each in sent]
+    return Response(repr(await other.kinds()))
+    """
+    assert await answer(shared_runner, body, "kinds") == (
+        "{1: inf, 'set': {1, 2}, 'when': datetime.datetime(2026, 1, 2, 0, 0, tzinfo=datetime.timezone.utc), "
+        "'bytes': b'\\x00\\xff'}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        ("other.fail('value')", "ValueError: not that"),
+        ("other.fail('key')", "KeyError: 'k'"),
+        ("other.fail('odd')", "RemoteError: Odd: mine"),
+        ("other.add()", "TypeError: Default.add() missing 1 required positional argument: 'a'"),
+        ("other.unsendable()", "TypeError: object cannot travel to another worker"),
+        ("other.echo(object())", "TypeError: env.OTHER.echo(): object cannot travel to another worker"),
+        ("other.echo('\\ud800')", "ValueError: env.OTHER.echo(): half of a surrogate pair"),
+        ("other.missing()", "AttributeError: This worker has no method missing that others can call."),
+        ("other.helper('x')", "AttributeError: This worker has no method helper that others can call."),
+        ("other.queue(1)", "AttributeError: This worker has no method queue that others can call."),
+        ("other.env()", "AttributeError: This worker has no method env that others can call."),
+        ("other._private()", "AttributeError: _private"),
+        ("other.echo('x' * 20_000_000)", "ValueError: "),
+    ],
+)
+async def test_what_is_raised_there_or_cannot_be_called_is_raised_here(
+    shared_runner: Runner, call: str, said: str
+) -> None:
+    assert (await raised(shared_runner, call, "raising")).startswith(said)
+
+
+async def test_a_value_that_contains_itself_is_refused_before_it_is_sent(shared_runner: Runner) -> None:
+    body = """
+    deep = []
+    deep.append(deep)
+    try:
+        await other.echo(deep)
+    except ValueError as error:
+        return Response(str(error))
+    """
+    assert "contain themselves" in await answer(shared_runner, body, "circular")
+
+
+async def test_a_call_stands_in_the_log_of_the_called_with_what_it_printed_and_raised(shared_runner: Runner) -> None:
+    await raised(shared_runner, "other.fail('value')", "logged")
+
+    def fits(event: LogEvent) -> bool:
+        return event.program == "live:called" and (event.method, event.path) == ("RPC", "fail")
+
+    event = await shared_runner.log(fits)
+    texts = "\n".join(record.text for record in event.records)
+    assert event.status == 500 and "about to fail" in texts and "ValueError: not that" in texts
+
+
+async def test_the_caller_of_a_method_that_ends_its_process_hears_so(shared_runner: Runner) -> None:
+    assert (await raised(shared_runner, "other.die()", "patient")).startswith("OutsideError: called.die: ")
+    assert await answer(shared_runner, "return Response(str(await other.add(1)))", "patient") == "2"
+
+
+async def test_methods_are_called_by_workers_alone_that_web_says_may(shared_runner: Runner) -> None:
+    said = await raised(shared_runner, "other.add(1)", "foreign", allowed=False)
+    assert said.startswith("OutsideError: env.OTHER: not everybody who may change this worker may change “called”")
+    body = 'return Response(await (await other.fetch("https://x/")).text())'
+    assert await answer(shared_runner, body, "visiting", allowed=False) == "hello"
+
+
+async def test_a_named_entrypoint_cannot_be_bound_yet(shared_runner: Runner) -> None:
+    modules = caller("return Response(str(await other.add(1)))", "called")
+    config = json.loads(modules["wrangler.jsonc"])
+    config["services"][0]["entrypoint"] = "Admin"
+    await shared_runner.deploy({**modules, "wrangler.jsonc": json.dumps(config).encode()}, "naming")
+    await shared_runner.fetch("/", "naming")
+    event = await shared_runner.log(lambda event: event.program == "live:naming" and bool(event.records))
+    assert "env.OTHER names an entrypoint; only the default one" in event.records[0].text
+
+
+async def test_workers_that_call_each_other_in_a_circle_are_stopped(shared_runner: Runner) -> None:
+    body = "return Response(str(await other.again()))"
+    modules = caller(body, "round")
+    modules["main.py"] += AGAIN
+    shared_runner.calls.add(("round", "round"))
+    await shared_runner.deploy(modules, "round")
+    assert "do they ask in a circle?" in (await shared_runner.fetch("/", "round")).text
