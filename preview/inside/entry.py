@@ -111,10 +111,10 @@ def find_entry(module: ModuleType, env: Mapping[str, Any] | None = None) -> Entr
     if isinstance(default, type) and issubclass(default, workers.WorkerEntrypoint):
         if not any(callable(getattr(default, name, None)) for name in _HANDLERS):
             raise _no_entry(module, f"class Default in {_file(module)} has no method fetch(self, request).", default)
-        return Entry(default)
+        return Entry(default, module.__dict__)
     functions = {name: module.__dict__.get(f"on_{name}") for name in _HANDLERS}
     if found := {name: value for name, value in functions.items() if inspect.isroutine(value)}:
-        return Entry(found)
+        return Entry(found, module.__dict__)
     if isinstance(default, type):
         raise _no_entry(
             module,
@@ -135,9 +135,13 @@ class Entry:
     """A worker's handlers, ready to be called. One object serves every request of a child.
 
     `target` is the class Default, or the legacy functions on_fetch, on_scheduled and on_queue without their prefix.
+    `names` are those of the main module: service bindings can name other classes of it.
     """
 
-    def __init__(self, target: type[workers.WorkerEntrypoint] | Mapping[str, Callable[..., Any]]) -> None:
+    def __init__(
+        self, target: type[workers.WorkerEntrypoint] | Mapping[str, Callable[..., Any]], names: Mapping[str, Any]
+    ) -> None:
+        self._names = names
         self._class = target if isinstance(target, type) else None
         self._functions = {} if isinstance(target, type) else target
         self.assets: workers.assets.Assets | None = None
@@ -153,9 +157,10 @@ class Entry:
         is not async runs on the loop's own thread.
         """
         request = workers.Request._received(head["method"], head["url"], head["headers"], body, more)
-        if self.assets is not None and (asset := self.assets.before_worker(request)) is not None:
+        entrypoint = head.get("entrypoint", "")
+        if self.assets is not None and not entrypoint and (asset := self.assets.before_worker(request)) is not None:
             return asset.status, asset.headers.items(), asset._content
-        handler, result = await self._run("fetch", request)
+        handler, result = await self._run("fetch", request, entrypoint)
         if not isinstance(result, workers.Response):
             raise self._wrong_result(result, handler)
         content: bytes | AsyncIterator[bytes] | workers.WebSocket = result._content
@@ -179,44 +184,41 @@ class Entry:
                 return batch._outcome(), error
             return batch._outcome(), None
         if head["event"] == "call":
-            return await self._called(head["method"], body)
+            return await self._called(head["entrypoint"], head["method"], body)
         await self._run("scheduled", workers.events.ScheduledController(head["scheduledTime"], head["cron"]))
         return None, None
 
-    async def _called(self, name: str, arguments: bytes) -> tuple[Any, Exception | None]:
-        """Calls a method of the class for another worker; what it returned or raised, as it travels."""
+    async def _called(self, entrypoint: str, name: str, arguments: bytes) -> tuple[Any, Exception | None]:
+        """Calls a method of a class for another worker; what it returned or raised, as it travels."""
         try:
             args, keywords = workers.rpc.unpack_arguments(arguments)
-            result = self._method(name)(*args, **keywords)
+            target = self._target(entrypoint)
+            if target is None or not _is_open(target, name):
+                raise AttributeError(f"This worker has no method {name} that others can call.")
+            result = getattr(target(workers.Context(), workers.env), name)(*args, **keywords)
             if inspect.isawaitable(result):
                 result = await result
             return {"value": workers.rpc.pack(result)}, None
         except Exception as error:
             return {"raised": workers.rpc.describe(error)}, error
 
-    def _method(self, name: str) -> Callable[..., Any]:
-        """Of what the worker's own classes define as methods: no handler of events, nothing private, nothing inherited."""
-        classes = self._class.__mro__ if self._class is not None else ()
-        own = classes[: classes.index(workers.WorkerEntrypoint)] if classes else ()
-        found = next((vars(each)[name] for each in own if name in vars(each)), None)
-        if (
-            name.startswith("_")
-            or name in _NOT_CALLABLE
-            or not isinstance(found, FunctionType | staticmethod | classmethod)
-        ):
-            raise AttributeError(f"This worker has no method {name} that others can call.")
-        assert self._class is not None
-        method: Callable[..., Any] = getattr(self._class(workers.Context(), workers.env), name)
-        return method
+    def _target(self, entrypoint: str) -> type[workers.WorkerEntrypoint] | None:
+        """The class that a service binding names, or Default; None where the handlers are functions. Raises NoEntry."""
+        if not entrypoint:
+            return self._class
+        found = self._names.get(entrypoint)
+        if isinstance(found, type) and issubclass(found, workers.WorkerEntrypoint):
+            return found
+        raise NoEntry(f"This worker has no class {entrypoint}(WorkerEntrypoint), which a service binding names.")
 
-    async def _run(self, name: str, first: object) -> tuple[Callable[..., Any], Any]:
-        if not self._has(name):
-            raise NoEntry(f"This worker has no {self._name(name)}, so it cannot take this {_EVENTS[name]}.")
+    async def _run(self, name: str, first: object, entrypoint: str = "") -> tuple[Callable[..., Any], Any]:
+        target = self._target(entrypoint)
+        found = getattr(target, name, None) if target is not None else self._functions.get(name)
+        if not callable(found):
+            missing = f"{entrypoint}.{name}" if entrypoint else self._name(name)
+            raise NoEntry(f"This worker has no {missing}, so it cannot take this {_EVENTS[name]}.")
         context = workers.Context()
-        if self._class is not None:
-            handler: Callable[..., Any] = getattr(self._class(context, workers.env), name)
-        else:
-            handler = self._functions[name]
+        handler: Callable[..., Any] = getattr(target(context, workers.env), name) if target is not None else found
         result = handler(*_accepted(handler, (first, workers.env, context)))
         if inspect.isawaitable(result):
             result = await result
@@ -241,6 +243,14 @@ class Entry:
         elif isinstance(result, str | bytes):
             message += " Write: return Response(…)"
         return _at(TypeError(message), getattr(inspect.unwrap(handler), "__code__", None))
+
+
+def _is_open(target: type[workers.WorkerEntrypoint], name: str) -> bool:
+    """Whether others can call a method: one that the worker's own classes define, no handler of events, nothing private."""
+    own = target.__mro__[: target.__mro__.index(workers.WorkerEntrypoint)]
+    found = next((vars(each)[name] for each in own if name in vars(each)), None)
+    private = name.startswith("_") or name in _NOT_CALLABLE
+    return not private and isinstance(found, FunctionType | staticmethod | classmethod)
 
 
 def _accepted(handler: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -54,6 +54,8 @@ class Request:
     websocket: bool = False
     depth: int = 0
     """How many workers wait for the answer, each through a service binding."""
+    entrypoint: str = ""
+    """The class that such a binding names; "" for Default."""
 
 
 @dataclass(slots=True)
@@ -292,6 +294,8 @@ class Front:
         }
         if request.websocket:
             head["websocket"] = True
+        if request.entrypoint:
+            head["entrypoint"] = request.entrypoint
         if len(request.target) + sum(len(name) + len(value) for name, value in head["headers"]) > _SURELY_FITS:
             _check_head(head)
         origin = Origin(host.host, log.id, request.depth)

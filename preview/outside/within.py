@@ -10,7 +10,7 @@ import re
 from preview.exchange import AskRequest, Refused
 from preview.outside import policy
 from preview.outside.bindings.events import Events
-from preview.outside.bindings.services import Ask, Invoke
+from preview.outside.bindings.services import Ask, Invoke, Target
 from preview.outside.calls import CallError
 from preview.outside.failures import Refuse
 from preview.outside.front import Front, Request
@@ -48,13 +48,13 @@ def asking(front: Front, domain: str) -> Ask:
     """How a worker's service binding reaches another worker: as a request from outside would, but for the network."""
 
     async def ask(
-        name: str, method: str, target: str, headers: list[tuple[str, str]], body: bytes, depth: int
+        to: Target, method: str, target: str, headers: list[tuple[str, str]], body: bytes
     ) -> tuple[int, list[tuple[str, str]], bytes]:
         try:
-            request = request_of(AskRequest(name, method, target, headers, body), f"{name}.{domain}")
+            request = request_of(AskRequest(to.name, method, target, headers, body), f"{to.name}.{domain}")
         except (Refused, UnicodeEncodeError) as refused:
             raise CallError("bad-argument", str(refused)) from None
-        request.depth = depth
+        request.depth, request.entrypoint = to.depth, to.entrypoint
         status, found, data = await front.inside(request)
         return status, [(key.decode("latin-1"), value.decode("latin-1")) for key, value in found], data
 
@@ -64,14 +64,14 @@ def asking(front: Front, domain: str) -> Ask:
 def invoking(front: Front, events: Events) -> Invoke:
     """How a worker's service binding calls a method of another worker."""
 
-    async def invoke(name: str, method: str, arguments: bytes, depth: int) -> tuple[tuple[str, str] | None, bytes]:
+    async def invoke(to: Target, method: str, arguments: bytes) -> tuple[tuple[str, str] | None, bytes]:
         try:
-            async with front.running(name) as (_, run):
-                outcome = await events.call(run, method, arguments, depth)
+            async with front.running(to.name) as (_, run):
+                outcome = await events.call(run, to.entrypoint, method, arguments, to.depth)
         except Refuse as refused:
             raise CallError("failed", refused.notice.message or refused.notice.title) from None
         if outcome.raised is None and outcome.error:
-            raise CallError("failed", f"{name}.{method}: {outcome.error}")
+            raise CallError("failed", f"{to.name}.{method}: {outcome.error}")
         return outcome.raised, outcome.value
 
     return invoke

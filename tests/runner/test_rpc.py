@@ -20,6 +20,13 @@ from workers import Response, WorkerEntrypoint
 class Odd(Exception):
     pass
 
+class Admin(WorkerEntrypoint):
+    async def fetch(self, request):
+        return Response("admin of " + request.path, 203)
+
+    async def rights(self):
+        return "all"
+
 class Base(WorkerEntrypoint):
     def inherited(self):
         return "from a base"
@@ -181,14 +188,46 @@ async def test_methods_are_called_by_workers_alone_that_web_says_may(shared_runn
     assert await answer(shared_runner, body, "visiting", allowed=False) == "hello"
 
 
-async def test_a_named_entrypoint_cannot_be_bound_yet(shared_runner: Runner) -> None:
-    modules = caller("return Response(str(await other.add(1)))", "called")
+def naming(body: str, entrypoint: str) -> dict[str, bytes]:
+    modules = caller(body, "called")
     config = json.loads(modules["wrangler.jsonc"])
-    config["services"][0]["entrypoint"] = "Admin"
-    await shared_runner.deploy({**modules, "wrangler.jsonc": json.dumps(config).encode()}, "naming")
-    await shared_runner.fetch("/", "naming")
-    event = await shared_runner.log(lambda event: event.program == "live:naming" and bool(event.records))
-    assert "env.OTHER names an entrypoint; only the default one" in event.records[0].text
+    config["services"][0]["entrypoint"] = entrypoint
+    return {**modules, "wrangler.jsonc": json.dumps(config).encode()}
+
+
+async def test_a_binding_can_name_another_entrypoint_for_methods_and_for_fetch(shared_runner: Runner) -> None:
+    body = """
+    answer = await other.fetch("https://x/secret")
+    return Response(f"{await other.rights()} {answer.status} {await answer.text()}")
+    """
+    await shared_runner.deploy(CONFIGURED, "called")
+    shared_runner.calls.add(("naming", "called"))
+    await shared_runner.deploy(naming(body, "Admin"), "naming")
+    assert (await shared_runner.fetch("/", "naming")).text == "all 203 admin of /secret"
+    assert (await shared_runner.fetch("/secret", "called")).text == "hello", "the public address shows Default alone"
+    await shared_runner.deploy(naming(body, "Default"), "naming", 2)
+    assert (await shared_runner.fetch("/", "naming")).status == 500, "Default has no method rights"
+
+
+async def test_another_entrypoint_is_reached_by_those_alone_that_may_call_and_has_to_be_one(
+    shared_runner: Runner,
+) -> None:
+    body = """
+    try:
+        return Response(await (await other.fetch("https://x/")).text())
+    except OutsideError as error:
+        return Response(error.code)
+    """
+    await shared_runner.deploy(CONFIGURED, "called")
+    await shared_runner.deploy(naming(body, "Admin"), "excluded")
+    assert (await shared_runner.fetch("/", "excluded")).text == "forbidden"
+    shared_runner.calls.add(("wrong", "called"))
+    for version, entrypoint in enumerate(["Odd", "Missing", "os"], 1):
+        await shared_runner.deploy(naming(body, entrypoint), "wrong", version)
+        assert "Internal server error" in (await shared_runner.fetch("/", "wrong")).text
+        event = await shared_runner.log(lambda event: event.program == "live:called" and event.status == 500)
+        assert f"no class {entrypoint}(WorkerEntrypoint)" in event.records[-1].text
+        shared_runner.logs.clear()
 
 
 async def test_workers_that_call_each_other_in_a_circle_are_stopped(shared_runner: Runner) -> None:

@@ -86,9 +86,11 @@ class Events:
         body = json.dumps(sent, ensure_ascii=False).encode("utf-8", "replace")
         return await self._run(key, {"event": "queue", "queue": queue}, body, "QUEUE", f"{queue} ({count})")
 
-    async def call(self, run: Run, method: str, arguments: bytes, depth: int) -> Outcome:
-        """Calls a method for another worker; ``depth`` workers wait for it."""
-        return await self._on(run, {"event": "call", "method": method}, arguments, "RPC", method, depth)
+    async def call(self, run: Run, entrypoint: str, method: str, arguments: bytes, depth: int) -> Outcome:
+        """Calls a method for another worker; ``depth`` workers wait for it. ``entrypoint`` is "" for the class Default."""
+        head = {"event": "call", "entrypoint": entrypoint, "method": method}
+        path = f"{entrypoint}.{method}" if entrypoint else method
+        return await self._on(run, head, arguments, "RPC", path, depth)
 
     async def _run(self, key: str, head: dict[str, Any], body: bytes, method: str, path: str) -> Outcome:
         try:

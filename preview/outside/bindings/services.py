@@ -10,12 +10,11 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
 
-from preview.declared import Binding
 from preview.exchange import PeerAway
 from preview.outside.bindings.capability import declared
 from preview.outside.calls import CallError, Context
@@ -28,12 +27,21 @@ ASK_AGAIN = 10.0
 """Seconds after which it is asked again whether a worker may call another."""
 _REMEMBERED = 4096
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,57}")
+_ENTRYPOINT = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
-Ask = Callable[[str, str, str, list[tuple[str, str]], bytes, int], Awaitable[tuple[int, list[tuple[str, str]], bytes]]]
-"""(worker's name, method, path with query, headers, body, depth) → (status, headers, body). May raise CallError."""
-Invoke = Callable[[str, str, bytes, int], Awaitable[tuple[tuple[str, str] | None, bytes]]]
-"""(worker's name, method, arguments, depth) → (class and message of what it raised, what it returned). May raise
-CallError."""
+
+class Target(NamedTuple):
+    """Who is asked: a worker by its name, its class Default or another ``entrypoint``, and how many workers wait."""
+
+    name: str
+    entrypoint: str
+    depth: int
+
+
+Ask = Callable[[Target, str, str, list[tuple[str, str]], bytes], Awaitable[tuple[int, list[tuple[str, str]], bytes]]]
+"""(whom, method, path with query, headers, body) → (status, headers, body). May raise CallError."""
+Invoke = Callable[[Target, str, bytes], Awaitable[tuple[tuple[str, str] | None, bytes]]]
+"""(whom, method, arguments) → (class and message of what it raised, what it returned). May raise CallError."""
 MayCall = Callable[[str, str], Awaitable[bool]]
 """(calling worker's id, called worker's name) → whether it may. May raise PeerAway."""
 
@@ -68,25 +76,30 @@ class Services:
         raise CallError("unknown", f"A service binding has no {method}.")
 
     async def _fetch(self, context: Context, asked: _Request, body: bytes) -> tuple[Any, bytes]:
-        binding, depth = _admit(context, asked.binding)
+        to = _admit(context, asked.binding)
         if self.ask is None:
             raise CallError("unknown", "There are no other workers here.")
+        if to.entrypoint:  # what the public address does not show
+            await self._check(context, asked.binding, to)
         parts = urlsplit(asked.url)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        status, headers, data = await self.ask(binding.resource, asked.method, target, asked.headers, body, depth)
+        status, headers, data = await self.ask(to, asked.method, target, asked.headers, body)
         return {"status": status, "headers": headers}, data
 
     async def _call(self, context: Context, asked: _Method, body: bytes) -> tuple[Any, bytes]:
-        binding, depth = _admit(context, asked.binding)
+        to = _admit(context, asked.binding)
         if self.invoke is None:
             raise CallError("unknown", "There are no other workers here.")
-        if not await self._may_call(context.worker_id, binding.resource):
+        await self._check(context, asked.binding, to)
+        return await self.invoke(to, asked.name, body)
+
+    async def _check(self, context: Context, binding: str, to: Target) -> None:
+        if not await self._may_call(context.worker_id, to.name):
             raise CallError(
                 "forbidden",
-                f"env.{binding.name}: not everybody who may change this worker may change “{binding.resource}”, so it cannot "
-                "call methods of that. fetch() asks any worker.",
+                f"env.{binding}: not everybody who may change this worker may change “{to.name}”, so it reaches nothing of "
+                "that but the fetch() of its public address.",
             )
-        return await self.invoke(binding.resource, asked.name, body, depth)
 
     async def _may_call(self, worker: str, name: str) -> bool:
         """As web says; where it is away, as it said last. Raises CallError where it never did."""
@@ -108,15 +121,16 @@ class Services:
         return allowed
 
 
-def _admit(context: Context, name: str) -> tuple[Binding, int]:
-    """The binding, and how many workers wait with this one for the answer. Raises CallError."""
+def _admit(context: Context, name: str) -> Target:
+    """Whom a binding names. Raises CallError where it cannot be asked."""
     binding = declared(context, "service", name)
-    if binding.options.get("entrypoint") not in (None, "", "Default", "default"):
-        raise CallError("unknown", f"env.{binding.name} names an entrypoint; only the default one can be bound here.")
+    entrypoint = str(binding.options.get("entrypoint") or "")
+    if entrypoint and not _ENTRYPOINT.fullmatch(entrypoint):
+        raise CallError("unknown", f"“{entrypoint[:64]}” cannot be the name of an entrypoint.")
     if not _NAME.fullmatch(binding.resource):
         raise CallError("unknown", f"“{binding.resource[:64]}” cannot be the name of a worker.")
     depth = context.origin.depth + 1
     if depth > MAX_DEPTH:
         raise CallError("too-many", f"{MAX_DEPTH} workers already wait for each other: do they ask in a circle?")
     context.spend("service calls", MAX_CALLS)
-    return binding, depth
+    return Target(binding.resource, "" if entrypoint in ("Default", "default") else entrypoint, depth)
