@@ -17,7 +17,7 @@ from quickedit.language.lint import PORTABILITY, Linter
 PAUSE = 0.25
 """Seconds without a change before all modules are checked and the open ones linted."""
 
-_ANSWER_AT_ONCE = {"uri": "file:///worker/.nothing.py", "value": "0"}
+_NOWHERE = ".nothing.py"
 """A module that is not there and was said to have something wrong: where nothing at all is wrong, the checker would else keep the
 question until something is."""
 
@@ -124,7 +124,8 @@ class Checks:
         self._refresh()
         while self._unlinted:
             await self._lint(self._unlinted.pop())
-        answer = await self._checker.ask("workspace/diagnostic", {"previousResultIds": [_ANSWER_AT_ONCE]})
+        nowhere = {"uri": self._checker.uri_of(_NOWHERE), "value": "0"}
+        answer = await self._checker.ask("workspace/diagnostic", {"previousResultIds": [nowhere]})
         if not isinstance(answer, dict):
             return
         found: dict[str, Items] = {}

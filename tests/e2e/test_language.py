@@ -8,7 +8,7 @@ import re
 from playwright.sync_api import Locator, expect
 
 from tests.e2e.conftest import Site
-from tests.e2e.workbench import DEADLINE_MS, EditPage
+from tests.e2e.workbench import DEADLINE_MS, LATE, EditPage
 
 GREETING = '''def greet(name: str) -> str:
     """Greets one person."""
@@ -61,6 +61,23 @@ def test_a_member_of_the_request_is_offered_with_its_documentation_and_completed
     expect(row).to_be_visible(timeout=DEADLINE_MS)
     row.click()
     expect(edit.line("from decimal import Decimal")).to_be_visible(timeout=DEADLINE_MS)
+
+
+def test_an_answer_that_comes_when_the_next_word_is_begun_does_not_stand_for_that(site: Site) -> None:
+    site.new_worker("hurried").page.close()
+    page = site.tab()
+    page.add_init_script(LATE)
+    with page.expect_websocket() as opened:
+        page.goto(site.url("/workers/hurried/edit"))
+    edit = EditPage(page).wait_until_ready()
+    edit.open("main.py")
+    expect(edit.line(": dict[str, str]")).to_be_visible(timeout=DEADLINE_MS)  # the first answers are there
+    with opened.value.expect_event(
+        "framesent", lambda frame: '"textDocument/completion"' in str(frame), timeout=DEADLINE_MS
+    ):
+        edit.type_at_end("\nimport")
+    page.keyboard.type(" jso")
+    expect(edit.suggestions().first).to_have_text("json", timeout=DEADLINE_MS)
 
 
 def test_a_type_error_is_underlined_says_why_on_hover_and_stands_in_problems(site: Site) -> None:

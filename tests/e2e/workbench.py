@@ -11,6 +11,13 @@ import re
 from playwright.sync_api import FrameLocator, Locator, Page, expect
 
 DEADLINE_MS = 20_000
+LATE = """
+const set = Object.getOwnPropertyDescriptor(MessagePort.prototype, 'onmessage').set
+Object.defineProperty(MessagePort.prototype, 'onmessage', {
+    set(listener) { set.call(this, (event) => setTimeout(() => listener(event), 1500)) },
+})
+"""
+"""Every message reaches its listener a second and a half late."""
 
 
 class EditPage:

@@ -7,7 +7,7 @@ import { AbstractMessageReader, AbstractMessageWriter, type DataCallback, type D
 import { Fitting } from './languages/fitting'
 import { settling } from './languages/settle'
 import type { Link } from './link'
-import { ROOT } from './space'
+import { toUri } from './space'
 import * as vscode from 'vscode'
 
 class LinkReader extends AbstractMessageReader {
@@ -53,7 +53,7 @@ class Client extends BaseLanguageClient {
       documentSelector: [{ language: 'python', scheme: 'file' }, { scheme: STUBS }],
       middleware: { provideCompletionItem: settling() },
       synchronize: { configurationSection: 'quickedit' },
-      workspaceFolder: { uri: vscode.Uri.file(ROOT), name: 'worker', index: 0 },
+      workspaceFolder: { uri: vscode.Uri.file(toUri('').path), name: 'worker', index: 0 },
       errorHandler: {
         error: () => ({ action: ErrorAction.Continue, handled: true }),
         closed: () => ({ action: CloseAction.DoNotRestart, handled: true }),

@@ -1,14 +1,22 @@
-/** Where a worker's files lie in the workbench: below `/worker` of the `file` scheme, for which alone search is built in. */
+/**
+ * Where a worker's files lie in the workbench: below a folder with the worker's name, which the explorer shows, of the `file`
+ * scheme, for which alone search is built in.
+ */
 import { URI } from '@codingame/monaco-vscode-api/vscode/vs/base/common/uri'
 
-export const ROOT = '/worker'
+let root = '/worker'
 
-export const toUri = (path: string): URI => URI.file(path ? `${ROOT}/${path}` : ROOT)
+/** Says what the worker is called. Before the workbench starts; a rename shows when the page is loaded again. */
+export function nameRoot(worker: string): void {
+  root = `/${worker}`
+}
+
+export const toUri = (path: string): URI => URI.file(path ? `${root}/${path}` : root)
 
 /** The workspace path of a resource ('' for the root), or null where it is not the worker's. */
 export function toPath(uri: URI): string | null {
   if (uri.scheme !== 'file') return null
   const path = uri.path.replace(/\/$/, '')
-  if (path === ROOT) return ''
-  return path.startsWith(`${ROOT}/`) ? path.slice(ROOT.length + 1) : null
+  if (path === root) return ''
+  return path.startsWith(`${root}/`) ? path.slice(root.length + 1) : null
 }

@@ -23,7 +23,7 @@ import { showProblems } from './problems'
 import type { Relay } from './relay'
 import { overrides, provideWorkers } from './services'
 import { THEMES, type Theme, settings } from './settings'
-import { toUri } from './space'
+import { nameRoot, toUri } from './space'
 import { TreeView } from './treeview'
 
 /** Pixels of width under which the side bar would leave too little for the text. */
@@ -54,6 +54,7 @@ function forgiveCancelled(): void {
 }
 
 export async function start({ link, client, relay, theme, open }: Start): Promise<void> {
+  nameRoot(client.worker)
   const files = new WorkerFileSystem(client, new Contents(link, () => client.worker))
   const container = document.getElementById('workbench')!
   forgiveCancelled()

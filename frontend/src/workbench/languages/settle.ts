@@ -1,6 +1,7 @@
 /**
  * Completion lists come in two steps: what one analyser knows at once, marked incomplete, and the settled list a moment later.
- * VS Code asks again only with the next key, so this asks for it. A middleware of the language client.
+ * VS Code asks again only with the next key, so this asks for it. Nor does it ask anew where a list comes so late that the next
+ * word was begun meanwhile: it would look for that in the old list, so it gets none. A middleware of the language client.
  */
 import * as vscode from 'vscode'
 import type { ProvideCompletionItemsSignature } from 'vscode-languageclient'
@@ -14,6 +15,14 @@ interface Settled {
 
 const keyOf = (document: vscode.TextDocument, at: vscode.Position): string => `${document.uri} ${document.version} ${at.line}:${at.character}`
 const size = (list: List): number => (Array.isArray(list) ? list.length : (list?.items.length ?? 0))
+
+/** Whether the cursor has left the word that was asked about. */
+function isPast(document: vscode.TextDocument, at: vscode.Position): boolean {
+  const editor = vscode.window.activeTextEditor
+  const cursor = editor?.selection.active
+  if (editor?.document !== document || cursor?.line !== at.line || !cursor.isAfter(at)) return false
+  return /\W/.test(document.getText(new vscode.Range(at, cursor)))
+}
 
 /** `provideCompletionItem` for the client's middleware. */
 export function settling() {
@@ -37,6 +46,7 @@ export function settling() {
     if (settled?.key === keyOf(document, at)) return settled.list
     settled = null
     const list = await next(document, at, context, token)
+    if (isPast(document, at)) return null
     // A newer question cancels this one, which is no failure.
     if (list && !Array.isArray(list) && list.isIncomplete && !token.isCancellationRequested) void settle(document, at, next, list).catch(() => undefined)
     return list
