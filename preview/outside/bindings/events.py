@@ -116,7 +116,7 @@ class Events:
         try:
             outcome = msgspec.json.decode(result.body or b"null", type=_Outcome | None) or _Outcome()
             report = _report(outcome.error)
-        except (msgspec.MsgspecError, ValueError) as error:
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             child.kill()
             return Outcome(log.end(500), f"The worker's process sent no outcome: {error}")
         if report is not None:
