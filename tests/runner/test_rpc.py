@@ -14,7 +14,7 @@ pytestmark = SHARED
 
 CALLED = b"""
 from datetime import datetime, timezone
-import asyncio, os
+import asyncio, gc, os
 from workers import Response, WorkerEntrypoint
 
 class Odd(Exception):
@@ -63,6 +63,13 @@ class Default(Base):
 
     def die(self):
         os._exit(1)
+
+    def lie(self, body):
+        # answers in the runtime's place, with a frame of its own
+        child = next(each for each in gc.get_objects() if type(each).__name__ == "_Child")
+        protocol = type(child).run.__globals__["protocol"]
+        payload = protocol.join_payload({"status": 200, "headers": []}, body)
+        child._outbox.send(protocol.encode(protocol.Kind.RESPONSE, max(child._running), payload))
 
     def _private(self):
         return "secret"
@@ -181,6 +188,27 @@ async def test_the_caller_of_a_method_that_ends_its_process_hears_so(shared_runn
     assert await answer(shared_runner, "return Response(str(await other.add(1)))", "patient") == "2"
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"no json",
+        b'{"value":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        b'{"value": {"$": "exec", "v": "1"}}',
+        b'{"value": {"$": "set", "v": [[]]}}',
+        b'{"raised": ["KeyError"]}',
+        b'{"raised": ["SystemExit", "x"], "error": {"kind": "no report"}}',
+        b'{"raised": 1}',
+    ],
+    ids=lambda body: body[:40].decode(),
+)
+async def test_S16_a_called_worker_that_answers_with_frames_of_its_own_harms_nobody(
+    shared_runner: Runner, body: bytes
+) -> None:
+    said = await raised(shared_runner, f"other.lie({body!r})", "lied-to")
+    assert said.split(":")[0] in ("OutsideError", "ValueError", "TypeError"), said
+    assert await answer(shared_runner, "return Response(str(await other.add(1)))", "lied-to") == "2"
+
+
 async def test_methods_are_called_by_workers_alone_that_web_says_may(shared_runner: Runner) -> None:
     said = await raised(shared_runner, "other.add(1)", "foreign", allowed=False)
     assert said.startswith("OutsideError: env.OTHER: not everybody who may change this worker may change “called”")
@@ -225,9 +253,8 @@ async def test_another_entrypoint_is_reached_by_those_alone_that_may_call_and_ha
     for version, entrypoint in enumerate(["Odd", "Missing", "os"], 1):
         await shared_runner.deploy(naming(body, entrypoint), "wrong", version)
         assert "Internal server error" in (await shared_runner.fetch("/", "wrong")).text
-        event = await shared_runner.log(lambda event: event.program == "live:called" and event.status == 500)
-        assert f"no class {entrypoint}(WorkerEntrypoint)" in event.records[-1].text
-        shared_runner.logs.clear()
+        said = f"no class {entrypoint}(WorkerEntrypoint)"
+        await shared_runner.log(lambda event: any(said in record.text for record in event.records))  # noqa: B023
 
 
 async def test_workers_that_call_each_other_in_a_circle_are_stopped(shared_runner: Runner) -> None:

@@ -22,7 +22,7 @@ from preview.outside.calls import Origin
 from preview.outside.children import Answer
 from preview.outside.logs import LogSink, RequestLog
 from preview.outside.programs import Programs, Run, Unavailable
-from preview.protocol import Kind
+from preview.protocol import Kind, ProtocolError
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -116,7 +116,7 @@ class Events:
         try:
             outcome = msgspec.json.decode(result.body or b"null", type=_Outcome | None) or _Outcome()
             report = _report(outcome.error)
-        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        except (msgspec.MsgspecError, ProtocolError, ValueError, RecursionError) as error:
             child.kill()
             return Outcome(log.end(500), f"The worker's process sent no outcome: {error}")
         if report is not None:
