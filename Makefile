@@ -1,6 +1,6 @@
 # Two commands matter: `make run` starts Quick Edit, `make test` runs all tests. Each sets up what it needs by itself.
 PYTHON ?= $(or $(wildcard .venv/bin/python),python3)
-PYTEST ?=
+PYTEST ?= tests
 SETUP = $(PYTHON) scripts/setup.py
 BIN = .venv/bin
 
@@ -20,15 +20,10 @@ run:
 	@$(SETUP) run
 	@exec $(BIN)/quickedit up
 
-# Two processes, a file as a whole to either; then the browser tests, which fill the machine by themselves.
 test:
 	@$(SETUP) test
 	@$(SETUP) npm test
-ifeq ($(PYTEST),)
-	@$(BIN)/python -m pytest -n 2 --dist loadfile tests --ignore tests/e2e; first=$$?; $(BIN)/python -m pytest tests/e2e && exit $$first
-else
 	@exec $(BIN)/python -m pytest $(PYTEST)
-endif
 
 check:
 	@$(SETUP) check

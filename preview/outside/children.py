@@ -267,6 +267,8 @@ class Children:
         except BaseException:
             child.kill()
             raise
+        if child.exited.done():  # while it was put into its group; nothing would answer what it is given now
+            raise ConnectionError("it ended before it was given anything")
         return child
 
     async def _group(self, child: Child, forked: Forked) -> None:

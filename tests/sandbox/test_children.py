@@ -358,6 +358,7 @@ def test_the_loop_turns_while_a_child_is_put_into_its_group_and_no_worker_runs_b
         loading = sandbox.begin(sandbox.children.load({"main.py": HELLO}, META))
         assert entering.wait(20)
         (born,) = sandbox.children._all - before
+        wait_until(born.is_spare.done, "the child to be ready but for its group")
         sandbox.kill(born)
         wait_until(lambda: born not in sandbox.children._all, "the child to be dead before it is in its group")
         may_enter.set()

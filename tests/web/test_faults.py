@@ -96,6 +96,9 @@ class Team:
         async def snapshot() -> dict[str, Any]:
             client = Server(port()).client(cookie=self.owner.cookie)
             answer_ = await asyncio.to_thread(client.get, f"/api/v1/workers/{self.name}/snapshot")
+            assert answer_.status_code in (200, 503), answer_.text
+            if answer_.status_code == 503:
+                raise OSError("no snapshot now: connect anew, as the editor does")
             found: dict[str, Any] = answer_.json()
             return found
 
