@@ -122,7 +122,7 @@ def test_H1_H3_the_history_shows_changes_in_the_diff_editor_and_restores_what_wa
     after = "def greet(name: str) -> str:\n    return f'Salve, {name}'\n"
     edit.replace_all(after)
     edit.wait_until_saved()
-    edit.editor.locator(".pane-header", has_text="History").click()
+    edit.editor.get_by_role("button", name=re.compile("^History .*Section$")).click()
     entries = edit.editor.locator(".customview-tree .monaco-list-row")
     expect(entries).to_have_count(2, timeout=DEADLINE_MS)
     expect(entries.last).to_contain_text("v1 live")
