@@ -5,7 +5,6 @@ Only what a person can see or reach is used here: roles, labels, the workbench's
 
 from __future__ import annotations
 
-import contextlib
 import re
 
 from playwright.sync_api import FrameLocator, Locator, Page, expect
@@ -48,17 +47,11 @@ class EditPage:
         return label.filter(has_text=re.compile(rf"^{re.escape(name)}$"))
 
     def quick_input(self, key: str) -> Locator:
-        """The box that a key opens. Something else may take the focus from it on a slow machine and close it so; a person
-        presses the key again, and so does this, once."""
+        """The box that a key opens."""
+        self.focus_editor()
+        self.page.keyboard.press(key)
         box = self.editor.locator(".quick-input-widget input.input")
-        self.focus_editor()
-        self.page.keyboard.press(key)
-        with contextlib.suppress(AssertionError):
-            expect(box).to_be_visible()
-            return box
-        self.focus_editor()
-        self.page.keyboard.press(key)
-        expect(box).to_be_visible(timeout=DEADLINE_MS)
+        expect(box).to_be_visible()
         return box
 
     def command(self, name: str) -> None:
