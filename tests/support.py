@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import selectors
 import shutil
 import signal
@@ -37,11 +38,12 @@ def memory_directory() -> str | None:
 
 
 def free_port() -> int:
-    """A port of the loopback that was free a moment ago. Where a server can bind port 0 itself, let it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port of the loopback that was free a moment ago, below those that the kernel gives to connections and to port 0: it
+    stays free while a server that has it starts again. Where a server can bind port 0 itself, let it."""
+    while True:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port := random.randrange(20_000, 32_000)))
+            return port
 
 
 def wait_until(condition: Callable[[], Any], what: str, seconds: float = DEADLINE) -> Any:

@@ -13,6 +13,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,6 +24,9 @@ from quickedit.cli.failure import CommandFailed
 from quickedit.cli.parts import Part
 from quickedit.cli.supervise import Supervisor, single_threaded
 
+# The last processes of a Quick Edit that was killed take a moment to be gone, and keep its lock and its ports until then.
+_PATIENCE = 3.0  # seconds
+
 _FOR_THE_RUNNER = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR")
 
 
@@ -32,8 +36,8 @@ def run(arguments: argparse.Namespace) -> int:
     settings = configuration.load_settings()
     say = _Printer(sys.stdout)
     say(f"Quick Edit {__version__}, data in {_short(settings.DATA_DIR)}")
-    with _only_one(settings.DATA_DIR):
-        _check(settings)
+    with _only_one(settings.DATA_DIR, say):
+        _check(settings, say)
         parts = [
             Part("runner", lambda: _exec_runner(settings), beats=True),
             Part("web", lambda: web.serve(settings.BIND, settings.PORT)),
@@ -73,31 +77,54 @@ def _prepare(say: Callable[[str], None]) -> str:
     return url
 
 
-def _check(settings: Any) -> None:
-    ports.must_be_free(settings.BIND, settings.PORT, "QUICKEDIT_PORT", "the editor")
-    ports.must_be_free(settings.BIND, settings.WORKERS_PORT, "QUICKEDIT_WORKERS_PORT", "previews and deployed workers")
+def _check(settings: Any, say: Callable[[str], None]) -> None:
     if not (settings.FRONTEND_DIST / ".vite" / "manifest.json").is_file():
         raise CommandFailed(
             f"The editor is not built ({settings.FRONTEND_DIST}). `make run` builds it and starts everything."
         )
+    for port, variable, what in (
+        (settings.PORT, "QUICKEDIT_PORT", "the editor"),
+        (settings.WORKERS_PORT, "QUICKEDIT_WORKERS_PORT", "previews and deployed workers"),
+    ):
+        free = partial(ports.must_be_free, settings.BIND, port, variable, what)
+        _patiently(say, f"Port {port} is in use. Waiting a moment for it to be free …", free)
+
+
+def _patiently(say: Callable[[str], None], waiting: str, attempt: Callable[[], None]) -> None:
+    """Tries again what raises CommandFailed until it does not, or _PATIENCE is over. Says ``waiting`` where it waits."""
+    deadline = 0.0
+    while True:
+        try:
+            return attempt()
+        except CommandFailed:
+            if not deadline:
+                say(waiting)
+                deadline = time.monotonic() + _PATIENCE
+            if time.monotonic() >= deadline:
+                raise
+        time.sleep(0.02)
 
 
 @contextlib.contextmanager
-def _only_one(data_dir: Path) -> Iterator[None]:
+def _only_one(data_dir: Path, say: Callable[[str], None]) -> Iterator[None]:
     """Two Quick Edits on one data directory would hand each other's runner away: the second is refused."""
     with (data_dir / "up.lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            raise CommandFailed(
-                f"Quick Edit is running already on {data_dir} (process {lock.read().strip() or 'unknown'}). "
-                "For another login URL:  .venv/bin/quickedit login-link"
-            ) from None
+        _patiently(say, "Another Quick Edit is there. Waiting a moment for its end …", partial(_take, lock, data_dir))
         lock.truncate(0)
         lock.write(f"{os.getpid()}\n")
         lock.flush()
         yield
+
+
+def _take(lock: IO[str], data_dir: Path) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.seek(0)
+        raise CommandFailed(
+            f"Quick Edit is running already on {data_dir} (process {lock.read().strip() or 'unknown'}). "
+            "For another login URL:  .venv/bin/quickedit login-link"
+        ) from None
 
 
 def _exec_runner(settings: Any) -> None:

@@ -13,22 +13,12 @@ import pytest
 from quickedit.cli.parts import BEAT, Part
 from quickedit.cli.supervise import Supervisor
 from tests.conftest import Live
+from tests.processes import children, command_line
 from tests.support import wait_until
 
 
-def children(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def command(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
-    except OSError:
-        return ""
-
-
 def runner_of(live: Live) -> int:
-    return next((pid for pid in children(live.program.pid) if "preview.outside.serve" in command(pid)), 0)
+    return next((pid for pid in children(live.program.pid) if "preview.outside.serve" in command_line(pid)), 0)
 
 
 def answers(port: int, host: str, path: str, status: int) -> bool:
