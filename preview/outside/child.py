@@ -156,6 +156,27 @@ class Child:
         ``origin`` is whose calls the request's are. Being cancelled cancels the request in the child as well. An
         answer's stream must be read to its end, or closed.
         """
+        asked = self.ask(head, body, on_log, origin, kind, more=more)
+        if isinstance(asked, Failure):
+            return asked
+        try:
+            return await asked.future
+        except BaseException:
+            self.abandon(asked)
+            raise
+
+    def ask(
+        self,
+        head: dict[str, Any],
+        body: bytes,
+        on_log: OnLog,
+        origin: calls.Origin | None = None,
+        kind: Kind = Kind.TO_REQUEST,
+        *,
+        more: AsyncIterator[bytes] | None = None,
+    ) -> Pending | Failure:
+        """As ``request``, without waiting: the outcome comes in the ``future``, and who does not wait for it must ``abandon``
+        it. A Failure where the child was not asked."""
         if self.load_failure is not None:
             return Failure(self.load_failure)
         if self.exited.done():
@@ -176,11 +197,11 @@ class Child:
         self._link.send(kind, number, len(encoded).to_bytes(4, "little") + encoded + body)
         if more is not None:
             requests.upload(number, pending, more, limits.wall_s)
-        try:
-            return await pending.future
-        except BaseException:
-            requests.abandon(number)
-            raise
+        return pending
+
+    def abandon(self, asked: Pending) -> None:
+        """Nobody waits for the outcome any more: the request is cancelled in the child as well."""
+        self._requests.abandon(asked.number)
 
     def _too_many(self) -> str:
         waiting, streaming = len(self._requests.waiting), len(self._requests.streaming)

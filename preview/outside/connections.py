@@ -10,11 +10,14 @@ import asyncio
 import logging
 from typing import Any
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from preview.outside.front import ABORT
+from preview.outside.direct import Direct
+from preview.outside.front import Front
 from preview.outside.policy import BODY_WAIT, HEAD_WAIT, MAX_BODY, MAX_HEAD
+from preview.outside.replies import ABORT
 
 MAX_CONNECTIONS = 4096
 UNSENT_FOR = 60.0
@@ -22,6 +25,9 @@ UNSENT_FOR = 60.0
 LINGER = 2.0
 """Seconds for which what a client still sends is read and thrown away, after the last answer on its connection. Closing at
 once would make the kernel reset the connection, and the client lose the answer (RFC 9112 §9.6). Twice MAX_BODY is the most."""
+MAX_PIPELINED = 64
+"""Requests of one connection that may wait for the answer to an earlier one. The last one's answer ends the connection, and
+its client asks for the rest on another (RFC 9112 §9.3.2)."""
 _MAX_HANDSHAKE_HEADERS, _MAX_HANDSHAKE_LINE = 120, 8000  # what websockets takes: it falls silent above
 _NEVER = float("inf")
 _BODY = (b"content-length", b"transfer-encoding")
@@ -55,22 +61,29 @@ class Connection(_Watched, HttpToolsProtocol):
     """An HTTP connection: its heads are bounded in size and time, and trailers are not headers. The task that answers is
     cancelled when its visitor goes away."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, front: Front | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.logger = _SILENT
+        self._front = front
+        self._direct: Direct | None = None
         self._in_head = True
         self._head_size = 0
         self._head_is_new = True
         self._lingering = False
-        self._deaf = False
+        self.is_deaf = False
         self.deadline = self.loop.time() + HEAD_WAIT
-        self._task: asyncio.Task[None] | None = None
+        self._task: tuple[asyncio.Task[None], RequestResponseCycle] | None = None
         self._extensions = {ABORT: self.abort}
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        # Nobody waits for the answer any more.
         if self._task is not None:
-            self._task.cancel()  # nobody waits for the answer any more
+            task, cycle = self._task
+            cycle.disconnected = True  # uvicorn tells the latest only, which may wait behind this one
+            task.cancel()
+        if self._direct is not None:
+            self._direct.abandon()
 
     def abort(self) -> None:
         """Cuts the connection in the middle of an answer."""
@@ -91,13 +104,14 @@ class Connection(_Watched, HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         # As in uvicorn, but the task is kept.
-        task = self._task = self.loop.create_task(cycle.run_asgi(app))
+        task = self.loop.create_task(cycle.run_asgi(app))
+        self._task = task, cycle
         task.add_done_callback(self._task_done)
         self.tasks.add(task)
 
     def _task_done(self, task: asyncio.Task[None]) -> None:
         self.tasks.discard(task)
-        if self._task is task:
+        if self._task is not None and self._task[0] is task:
             self._task = None
 
     # What arrives
@@ -108,7 +122,7 @@ class Connection(_Watched, HttpToolsProtocol):
             if self._head_size > 2 * MAX_BODY:
                 self.transport.abort()
             return
-        if self._deaf:
+        if self.is_deaf:
             return
         super().data_received(data)
         if self._in_head:
@@ -124,7 +138,8 @@ class Connection(_Watched, HttpToolsProtocol):
         self._refuse("431 Request Header Fields Too Large", text)
 
     def send_400_response(self, msg: str) -> None:
-        self._refuse("400 Bad Request", msg)
+        if not self.is_deaf:
+            self._refuse("400 Bad Request", msg)
 
     def _refuse(self, status: str, text: str) -> None:
         self.transport.write(
@@ -132,6 +147,11 @@ class Connection(_Watched, HttpToolsProtocol):
             f"connection: close\r\n\r\n{text}\n".encode()
         )
         self.linger()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.pipeline:  # uvicorn would read on, and what waits would grow
+            self.flow.pause_reading()
 
     def handle_websocket_upgrade(self) -> None:
         longest = max(len(self.url), *(len(name) + len(value) for name, value in self.headers))
@@ -145,6 +165,9 @@ class Connection(_Watched, HttpToolsProtocol):
     # What the parser says
 
     def on_message_begin(self) -> None:
+        if len(self.pipeline) >= MAX_PIPELINED:
+            self.pipeline[0][0].keep_alive, self.is_deaf = False, True
+            raise ValueError("more requests than may wait on one connection")  # the parser's way to stop
         super().on_message_begin()
         self.scope["extensions"] = self._extensions  # type: ignore[typeddict-item]
         self._in_head = self._head_is_new = True
@@ -162,18 +185,68 @@ class Connection(_Watched, HttpToolsProtocol):
         if upgrade and any(name in _BODY and value != b"0" for name, value in self.headers):
             # The parser would take the body for what follows the upgrade, and then for requests.
             raise ValueError("a request that asks for an upgrade has a body")
+        if not upgrade and self._front is not None and self._begin(self._front):
+            return
         super().on_headers_complete()
         cycle: Any = None if upgrade and self._should_upgrade() else self.cycle
         if cycle is None:
             return
         if upgrade:  # to what nobody here speaks: it is answered, and what follows is not HTTP
-            cycle.keep_alive, self._deaf = False, True
-        answering = _Answering(cycle, self)
-        cycle.transport, cycle.on_response = answering, answering.complete
+            cycle.keep_alive, self.is_deaf = False, True
+        self._answer_through(cycle)
 
     def on_message_complete(self) -> None:
         self.deadline = _NEVER
-        super().on_message_complete()
+        cycle: Any = self.cycle
+        if not isinstance(cycle, Direct):  # which has no body to hear of
+            super().on_message_complete()
+
+    # The short way
+
+    def _begin(self, front: Front) -> bool:
+        """Asks for what `direct` can answer. False where it is to be answered by a task, as uvicorn does it."""
+        before: Any = self.cycle
+        waits = before is not None and not before.response_complete
+        if waits or self.expect_100_continue or self.flow.write_paused or len(self.connections) > MAX_CONNECTIONS:
+            return False
+        url = httptools.parse_url(self.url)
+        target = url.path + b"?" + url.query if url.query else url.path
+        method, version = self.parser.get_method().decode("ascii"), self.parser.get_http_version()
+        asked = front.begin(method, target, self.headers)
+        if asked is None:
+            return False
+        scope: Any = self.scope
+        scope["method"], scope["http_version"] = method, version
+        keep_alive = version != "1.0" and self.parser.should_keep_alive()
+        self.cycle = self._direct = Direct(self, front, asked, scope, keep_alive)  # type: ignore[assignment]
+        return True
+
+    def carry_on(self, direct: Direct, app: Any) -> None:
+        """The answer to ``direct`` is for a task after all; ``app`` sends it."""
+        cycle = RequestResponseCycle(
+            direct.scope,  # type: ignore[arg-type]
+            self.transport,
+            self.flow,
+            self.logger,
+            self.access_logger,
+            access_log=False,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=False,
+            keep_alive=direct.keep_alive,
+            on_response=self.on_response_complete,
+        )
+        cycle.more_body, cycle.disconnected = False, direct.disconnected
+        self._answer_through(cycle)
+        latest: Any = self.cycle
+        if latest is direct:
+            self.cycle = cycle
+        self._direct = None
+        self._start_asgi_task(cycle, app)
+
+    def _answer_through(self, cycle: Any) -> None:
+        answering = _Answering(cycle, self)
+        cycle.transport, cycle.on_response = answering, answering.complete
 
 
 class _Answering:
@@ -209,7 +282,7 @@ class _Answering:
 
     def close(self) -> None:
         self._flush()
-        if self._cycle.more_body:
+        if self._cycle.more_body or self._connection.is_deaf:
             self._connection.linger()
         else:
             self._connection.transport.close()

@@ -10,8 +10,7 @@ import asyncio
 import json
 import logging
 import secrets
-import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -23,16 +22,15 @@ from preview.exchange import Host, PeerAway
 from preview.outside import bodies, failures, policy, sockets
 from preview.outside.bodies import Receive, Scope, Send
 from preview.outside.calls import Origin
-from preview.outside.children import Answer
 from preview.outside.failures import Refuse
 from preview.outside.hosts import BadHost, Names
 from preview.outside.logs import LogSink, RequestLog
 from preview.outside.policy import Headers
 from preview.outside.programs import Programs, Run, Unavailable
-from preview.outside.streams import BrokenOff, Stream
+from preview.outside.replies import Replies, Reply, refusal, tell
+from preview.outside.requests import Answer, Failure, Pending
+from preview.outside.streams import BrokenOff
 
-ABORT = "quickedit.abort"
-"""The name of the ASGI extension by which a connection is cut in the middle of an answer."""
 COLLECT_FOR = 5.0
 """Seconds for which a streamed answer is collected for who cannot take it as it comes."""
 
@@ -59,15 +57,14 @@ class Request:
 
 
 @dataclass(slots=True)
-class Reply:
-    """What goes out. A body that is not whole is in ``stream``, and ``log`` hears how it went."""
+class Asked:
+    """A request that was put to a worker; ``pending`` is what the child holds of it, on the short way."""
 
-    status: int
-    headers: Headers
-    body: bytes
-    stream: Stream | None = None
-    length: int | None = None
-    log: RequestLog | None = None
+    request: Request
+    host: Host
+    run: Run
+    log: RequestLog
+    pending: Pending | None = None
 
 
 log = logging.getLogger(__name__)
@@ -84,25 +81,18 @@ class Front:
         self._sink = sink
         self._scheme = scheme
         self._tier = tier
-        self._held = 0
+        self._replies = Replies()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        kind = scope["type"]
-        try:
-            if kind == "http":
-                await self._http(scope, receive, send)
-            elif kind == "websocket":
-                await self._websocket(scope, receive, send)
-        except (ConnectionError, ClientDisconnected, asyncio.CancelledError):
-            return  # the visitor is gone, or we are
-        except Exception:
-            log.exception("The front failed")
-            raise
+        if scope["type"] == "http":
+            await _unless_gone(self._http(scope, receive, send))
+        elif scope["type"] == "websocket":
+            await _unless_gone(self._websocket(scope, receive, send))
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        held = 0
         try:
-            request, size = self._read_head(scope)
+            target = scope["raw_path"] + b"?" + scope["query_string"] if scope["query_string"] else scope["raw_path"]
+            request, size = self._read_head(scope["method"], target, scope["headers"])
             if size is not None:
                 if 0 <= size <= bodies.SMALL:
                     request.body = await bodies.whole(receive)
@@ -111,68 +101,74 @@ class Front:
             host, run = self._at_hand(request.label) or await self._find(request.label)
             try:
                 reply = await self._ask(request, host, run)
-                if reply.stream is not None:
-                    await self._pass_on(scope, send, reply, reply.stream)
-                    return
-            finally:
+            except BaseException:
                 self._programs.release(run)
-            held = len(reply.body) if len(reply.body) > bodies.SMALL else 0
-            self._hold(held)
+                raise
         except Refuse as refused:
-            held = 0
-            reply = Reply(*failures.notice(refused.notice, scope["headers"]))
-        headers, body = reply.headers, reply.body
-        if reply.status not in (204, 304):
-            size = len(body) if reply.length is None or scope["method"] != "HEAD" else reply.length
-            headers.append((b"content-length", b"%d" % size))
-        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-        if not held:
-            await send({"type": "http.response.body", "body": body})
+            await self._replies.send(refusal(refused, scope), scope, send)
+            return
+        await self._deliver(reply, run, scope, send)
+
+    # The short way, for `direct`: without a task, where that is enough
+
+    def begin(self, method: str, target: bytes, headers: Headers) -> Asked | None:
+        """Asks a child that is at hand. None where the request has a body, or where more is to be done: it is to go the long
+        way then, and nothing was done. What was asked must be concluded, or abandoned."""
+        try:
+            request, size = self._read_head(method, target, headers)
+            host = self._hosts.known(request.label)
+            if host is None or size is not None:
+                return None
+            head = self._head(request, host)
+        except Refuse:
+            return None
+        run = self._programs.current(host.program)
+        if run is None:
+            return None
+        log = RequestLog(self._sink, host, run.program, method, request.target)
+        pending = run.child.ask(head, b"", log.heard, Origin(host.host, log.id)) if run.child is not None else None
+        if not isinstance(pending, Pending):
+            self._programs.release(run)
+            return None
+        return Asked(request, host, run, log, pending)
+
+    def conclude(self, asked: Asked, outcome: Answer | Failure) -> Reply:
+        """The reply to what was begun: to be delivered, or sent by the caller, who then releases."""
+        return self._reply(asked, outcome)
+
+    async def deliver(self, asked: Asked, reply: Reply, scope: Scope, send: Send) -> None:
+        """Sends a reply that takes its time, and releases."""
+        await _unless_gone(self._deliver(reply, asked.run, scope, send))
+
+    def release(self, asked: Asked) -> None:
+        """The run is not needed any more for what was asked."""
+        self._programs.release(asked.run)
+
+    def abandon(self, asked: Asked) -> None:
+        """The visitor is gone before there was an outcome."""
+        if asked.pending is not None and asked.run.child is not None:
+            asked.run.child.abandon(asked.pending)
+        self.release(asked)
+
+    # The long way
+
+    async def _deliver(self, reply: Reply, run: Run, scope: Scope, send: Send) -> None:
+        """Sends the reply of a run, which is released once it needs it no more."""
+        if reply.stream is None:
+            self._programs.release(run)
+            await self._replies.send(reply, scope, send)
             return
         try:
-            await bodies.send_large(send, body)
-        except bodies.Stalled:
-            _abort(scope)
+            await self._replies.send(reply, scope, send)
         finally:
-            self._held -= held
-
-    def _hold(self, size: int) -> None:
-        if size and self._held + size > policy.MAX_BUFFERED:
-            raise Refuse(503, "Busy", "Too many large answers at once. Try again in a moment.")
-        self._held += size
-
-    async def _pass_on(self, scope: Scope, send: Send, reply: Reply, stream: Stream) -> None:
-        """A streamed answer. Where it breaks off the connection is cut, which tells the visitor that it is not whole."""
-        headers, length = reply.headers, reply.length
-        try:
-            if scope["method"] != "HEAD" and length is None and scope["http_version"] == "1.0":
-                # HTTP/1.0 has no chunks.
-                body = await bodies.collected(stream, policy.MAX_BODY, policy.BODY_WAIT)
-                headers.append((b"content-length", b"%d" % len(body)))
-                await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-                await bodies.send_large(send, body)
-                return
-            if length is not None:
-                headers.append((b"content-length", b"%d" % length))
-            await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-            if scope["method"] == "HEAD":
-                await send({"type": "http.response.body", "body": b""})
-            else:
-                await send({"type": "http.response.body", "body": b"", "more_body": True})  # the head need not wait
-                await bodies.send_stream(send, stream, length)
-        except BrokenOff as broken:
-            _tell(reply.log, broken)
-            _abort(scope)
-        except bodies.Stalled:
-            _abort(scope)
-        finally:
-            stream.close()
+            self._programs.release(run)
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()  # websocket.connect
         reply: Reply | None = None
         try:
-            request, _ = self._read_head({**scope, "method": "GET"})
+            target = scope["raw_path"] + b"?" + scope["query_string"] if scope["query_string"] else scope["raw_path"]
+            request, _ = self._read_head("GET", target, scope["headers"])
             request.websocket = True
             host, run = self._at_hand(request.label) or await self._find(request.label)
             try:
@@ -187,23 +183,21 @@ class Front:
             finally:
                 self._programs.release(run)
         except Refuse as refused:
-            reply = Reply(*failures.notice(refused.notice, scope["headers"]))
+            reply = refusal(refused, scope)
         except BrokenOff as broken:
             if reply is not None:
-                _tell(reply.log, broken)
+                tell(reply, broken)
             return
         await sockets.deny(send, reply.status, reply.headers, reply.body)
 
     # Reading
 
-    def _read_head(self, scope: Scope) -> tuple[Request, int | None]:
+    def _read_head(self, method: str, target: bytes, headers: Headers) -> tuple[Request, int | None]:
         """The request, and the size of its body: None where there is none, -1 where nobody said. Raises Refuse."""
-        headers: Headers = scope["headers"]
         authority = None
         hosts = 0
         body_size: int | None = None
-        raw = scope["raw_path"] + b"?" + scope["query_string"] if scope["query_string"] else scope["raw_path"]
-        size = len(raw)
+        size = len(target)
         for name, value in headers:
             size += len(name) + len(value)
             if name == b"host":
@@ -220,7 +214,7 @@ class Front:
         except BadHost as bad:
             raise Refuse(bad.status, "Nothing answers here", str(bad)) from None
         assert authority is not None
-        request = Request(label, authority.decode("latin-1"), scope["method"], raw.decode("latin-1"), headers, b"")
+        request = Request(label, authority.decode("latin-1"), method, target.decode("latin-1"), headers, b"")
         return request, body_size
 
     # Answering
@@ -236,7 +230,7 @@ class Front:
                 try:
                     reply.body = await bodies.collected(reply.stream, policy.MAX_BODY, COLLECT_FOR)
                 except BrokenOff as broken:
-                    _tell(reply.log, broken)
+                    tell(reply, broken)
             return reply.status, reply.headers, reply.body
 
     async def inside(self, request: Request) -> Response:
@@ -282,31 +276,38 @@ class Front:
 
     async def _ask(self, request: Request, host: Host, run: Run) -> Reply:
         log = RequestLog(self._sink, host, run.program, request.method, request.target)
-        preview = host.host.startswith("p-")
         child = run.child
         if run.failure is not None or child is None:
             return self._fail(request, host, run, log, run.failure or failures.GONE)
+        head, origin = self._head(request, host), Origin(host.host, log.id, request.depth)
+        outcome = await child.request(head, request.body, log.heard, origin, more=request.more)
+        return self._reply(Asked(request, host, run, log), outcome)
+
+    def _head(self, request: Request, host: Host) -> dict[str, Any]:
+        """That of the frame to the child. Raises Refuse where it does not fit."""
         head: dict[str, Any] = {
             "method": request.method,
             "url": f"{self._scheme}://{request.authority}{request.target}",
             "headers": policy.request_headers(request.headers, websocket=request.websocket),
-            "private": preview and host.private,
+            "private": host.private and host.host.startswith("p-"),
         }
         if request.websocket:
             head["websocket"] = True
         if request.entrypoint:
             head["entrypoint"] = request.entrypoint
-        if len(request.target) + sum(len(name) + len(value) for name, value in head["headers"]) > _SURELY_FITS:
+        if len(request.target) + sum([len(name) + len(value) for name, value in head["headers"]]) > _SURELY_FITS:
             _check_head(head)
-        origin = Origin(host.host, log.id, request.depth)
-        result = await child.request(head, request.body, log.heard, origin, more=request.more)
-        if not isinstance(result, Answer):
-            return self._fail(request, host, run, log, result.report)
-        headers = policy.response_headers(result.headers)
-        ms = log.end(result.status)
-        if preview:
-            headers = _preview_headers(headers, host, run, ms)
-        return Reply(result.status, headers, result.body, result.stream, result.length, log)
+        return head
+
+    def _reply(self, asked: Asked, outcome: Answer | Failure) -> Reply:
+        host, log = asked.host, asked.log
+        if isinstance(outcome, Failure):
+            return self._fail(asked.request, host, asked.run, log, outcome.report)
+        headers = policy.response_headers(outcome.headers)
+        ms = log.end(outcome.status)
+        if host.host.startswith("p-"):
+            headers = _preview_headers(headers, host, asked.run, ms)
+        return Reply(outcome.status, headers, outcome.body, outcome.stream, outcome.length, log)
 
     def _fail(self, request: Request, host: Host, run: Run, log: RequestLog, report: dict[str, Any]) -> Reply:
         """What is shown in place of an answer: everything under a private preview, next to nothing under a deployed
@@ -328,6 +329,16 @@ class Front:
         return Reply(status, _preview_headers(headers, host, run, ms), body)
 
 
+async def _unless_gone(work: Awaitable[None]) -> None:
+    try:
+        await work
+    except (ConnectionError, ClientDisconnected, asyncio.CancelledError):
+        return  # the visitor is gone, or we are
+    except Exception:
+        log.exception("The front failed")
+        raise
+
+
 def _preview_headers(headers: Headers, host: Host, run: Run, ms: float) -> Headers:
     return policy.preview_headers(
         headers, editor_origin=host.editor_origin, revision=run.program.revision, timing=f"worker;dur={ms:.2f}"
@@ -341,17 +352,3 @@ _SURELY_FITS = protocol.MAX_HEAD // 8
 def _check_head(head: dict[str, Any]) -> None:
     if len(json.dumps(head, separators=(",", ":"))) > protocol.MAX_HEAD - 64:
         raise Refuse(431, "Headers too large", "The request's headers are too large for a worker.")
-
-
-def _tell(log: RequestLog | None, broken: BrokenOff) -> None:
-    """To the console: an answer that was begun cannot become an error page."""
-    if log is not None:
-        path, line = failures.place(broken.report)
-        at = int(time.time() * 1000)
-        text = failures.summary(broken.report)
-        log.heard([{"level": "error", "text": text, "at": at, "path": path, "line": line}], 0)
-
-
-def _abort(scope: Scope) -> None:
-    """Cuts the visitor's connection; `listener` gives the means."""
-    scope["extensions"][ABORT]()

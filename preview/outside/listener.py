@@ -11,11 +11,13 @@ import errno
 import os
 import socket
 from collections.abc import Generator
+from functools import partial
 from typing import Any
 
 import uvicorn
 
 from preview.outside.connections import MAX_CONNECTIONS, Connection, SocketConnection
+from preview.outside.front import Front
 from preview.protocol import MAX_MESSAGE
 
 _BACKLOG = 1024
@@ -49,11 +51,12 @@ class Listener(uvicorn.Server):
         return await super().on_tick(counter)
 
 
-def make_listener(app: Any, *, with_parent: bool = False, graceful: int = 5) -> Listener:
-    """A server for an ASGI application. ``graceful`` is in seconds: how long requests may take to end at the end."""
+def make_listener(app: Any, *, front: Front | None = None, with_parent: bool = False, graceful: int = 5) -> Listener:
+    """A server for an ASGI application. ``graceful`` is in seconds: how long requests may take to end at the end. With the
+    ``front``, where that is the application, requests may take the short way (`direct`)."""
     config = uvicorn.Config(
         app,
-        http=Connection,
+        http=partial(Connection, front=front),  # type: ignore[arg-type]
         ws=SocketConnection,
         ws_max_size=MAX_MESSAGE,
         ws_ping_interval=_PING_EVERY,

@@ -52,6 +52,7 @@ class Failure:
 class Pending:
     """A request that the child holds. ``signalled`` is when its wall limit was signalled, 0 before."""
 
+    number: int
     future: asyncio.Future[Answer | Failure]
     deadline: float
     on_log: OnLog | None
@@ -88,7 +89,7 @@ class Requests:
 
     def begin(self, number: int, deadline: float, on_log: OnLog | None) -> Pending:
         future: asyncio.Future[Answer | Failure] = asyncio.get_running_loop().create_future()
-        pending = self.waiting[number] = Pending(future, deadline, on_log)
+        pending = self.waiting[number] = Pending(number, future, deadline, on_log)
         return pending
 
     def upload(self, number: int, pending: Pending, more: AsyncIterator[bytes], wall_s: float) -> None:
