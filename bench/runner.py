@@ -26,7 +26,8 @@ from tests.support import free_port
 EDITS = 200
 RELOADS = 8
 CONNECTIONS = 64
-REQUESTS = 20_000
+REQUESTS = 10_000
+ROUNDS = 5
 
 _MAIN = b"""from workers import WorkerEntrypoint, Response
 from greeting import greet
@@ -155,24 +156,17 @@ async def _measure(runner: _Runner) -> AsyncIterator[Row]:
         yield row
     async for row in _replacement(runner):
         yield row
-    ours, ours_p99 = await _load(runner.port, "p-1.localhost")
     command = (
-        sys.executable,
-        "-m",
-        "uvicorn",
-        "--no-access-log",
-        "--loop",
-        "uvloop",
-        "--http",
-        "httptools",
-        "--ws",
-        "none",
-    )
+        sys.executable, "-m", "uvicorn", "--no-access-log", "--loop", "uvloop", "--http", "httptools", "--ws", "none",
+    )  # fmt: skip
+    rounds = []
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "peer.py").write_text(_PEER % 0)
         port = free_port()
         with _process(*command, "--port", port, "--app-dir", folder, "peer:app", ready="running on"):
-            plain, plain_p99 = await _load(port, "localhost")
+            for _ in range(ROUNDS):  # by turns: a machine's pace changes within seconds
+                rounds.append((*await _load(runner.port, "p-1.localhost"), *await _load(port, "localhost")))
+    ours, ours_p99, plain, plain_p99 = (median(list(column)) for column in zip(*rounds, strict=True))
     yield Row(
         f"requests a second through the sandbox, {CONNECTIONS} connections",
         ours,

@@ -147,8 +147,10 @@ class Decoder:
 
     def feed(self, data: bytes | memoryview) -> Iterator[tuple[int, int, bytes]]:
         """Yields (kind, request id, payload) for each whole frame. Raises ProtocolError on a frame that is too long."""
-        buffer = self._buffer
-        buffer += data
+        buffer: bytes | bytearray | memoryview = data
+        if held := self._buffer:  # mostly none: frames are small, and come whole
+            held += data
+            buffer = held
         start = 0
         try:
             while len(buffer) - start >= HEADER.size:
@@ -162,7 +164,10 @@ class Decoder:
                 start = end
                 yield kind, request, payload
         finally:
-            del buffer[:start]
+            if held:
+                del held[:start]
+            elif start < len(buffer):
+                self._buffer += buffer[start:]
 
 
 def cost(size: int) -> int:

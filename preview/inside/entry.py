@@ -256,7 +256,7 @@ def _is_open(target: type[workers.WorkerEntrypoint], name: str) -> bool:
 def _accepted(handler: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[Any, ...]:
     """As many of (request, env, ctx) as the handler has parameters for: all of its forms are documented."""
     method = isinstance(handler, MethodType)
-    code = getattr(inspect.unwrap(handler), "__code__", None)
+    code = getattr(inspect.unwrap(handler) if hasattr(handler, "__wrapped__") else handler, "__code__", None)
     if not isinstance(code, CodeType):
         return arguments[:1]
     if code.co_flags & inspect.CO_VARARGS:

@@ -25,7 +25,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Protocol
@@ -57,15 +56,14 @@ class CallError(Exception):
         self.message = message
 
 
-@dataclass(slots=True)
-class Origin:
+class Origin(msgspec.Struct):
     """The request, or event, on whose behalf a child is at work. ``id`` is that of its LogEvent, "" outside any."""
 
     label: str = ""
     id: str = ""
     depth: int = 0
     """How many workers wait for this one, each through a service binding."""
-    spent: Counter[str] = field(default_factory=Counter)
+    spent: dict[str, int] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +89,8 @@ class Context:
 
     def spend(self, what: str, most: int) -> None:
         """Counts one use by the request of this context. Raises CallError above ``most``."""
-        self.origin.spent[what] += 1
-        if self.origin.spent[what] > most:
+        spent = self.origin.spent[what] = self.origin.spent.get(what, 0) + 1
+        if spent > most:
             raise CallError("too-many", f"This request used {what} more than {most} times.")
 
     def gate(self, what: str, at_once: int) -> asyncio.Semaphore:

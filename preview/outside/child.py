@@ -24,7 +24,7 @@ from preview.outside.budget import Budget
 from preview.outside.limits import Limits
 from preview.outside.link import MAX_WAITING, Link, Loaded, Unparsed
 from preview.outside.outcomes import DoesNotParse, Exit
-from preview.outside.requests import Answer, Failure, OnLog, Pending, Requests
+from preview.outside.requests import Answer, Asker, Failure, OnLog, Pending, Requests
 from preview.outside.zygote import Forked
 from preview.protocol import Kind
 
@@ -128,7 +128,8 @@ class Child:
             self._sources = modules
         compiled = protocol.pack_modules(codes or {})
         head = {**meta, "limits": self._limits.told_to_the_child(), "codes": len(compiled)}
-        loading = self._begin(0, self._limits.load_s, None).future
+        loading: asyncio.Future[Answer | Failure] = asyncio.get_running_loop().create_future()
+        self._begin(0, loading, self._limits.load_s, None)
         self._link.expect(Kind.CODE, Kind.UNPARSED)
         self._link.send(Kind.TO_LOAD, 0, protocol.join_payload(head, protocol.pack_modules(modules) + compiled))
         try:
@@ -156,17 +157,19 @@ class Child:
         ``origin`` is whose calls the request's are. Being cancelled cancels the request in the child as well. An
         answer's stream must be read to its end, or closed.
         """
-        asked = self.ask(head, body, on_log, origin, kind, more=more)
-        if isinstance(asked, Failure):
-            return asked
+        future: asyncio.Future[Answer | Failure] = asyncio.get_running_loop().create_future()
+        number = self.ask(future, head, body, on_log, origin, kind, more=more)
+        if isinstance(number, Failure):
+            return number
         try:
-            return await asked.future
+            return await future
         except BaseException:
-            self.abandon(asked)
+            self.abandon(number)
             raise
 
     def ask(
         self,
+        asker: Asker,
         head: dict[str, Any],
         body: bytes,
         on_log: OnLog,
@@ -174,9 +177,9 @@ class Child:
         kind: Kind = Kind.TO_REQUEST,
         *,
         more: AsyncIterator[bytes] | None = None,
-    ) -> Pending | Failure:
-        """As ``request``, without waiting: the outcome comes in the ``future``, and who does not wait for it must ``abandon``
-        it. A Failure where the child was not asked."""
+    ) -> int | Failure:
+        """As ``request``, for an ``asker`` that hears the outcome later. Returns the number with which it can be abandoned
+        until then; or a Failure, where the child was not asked."""
         if self.load_failure is not None:
             return Failure(self.load_failure)
         if self.exited.done():
@@ -191,17 +194,17 @@ class Child:
         number = requests.next_number()
         if more is not None:
             head = {**head, "more": True}
-        pending = self._begin(number, limits.wall_s, on_log)
+        pending = self._begin(number, asker, limits.wall_s, on_log)
         pending.origin, pending.websocket = origin, "websocket" in head
         encoded = _encode(head)
         self._link.send(kind, number, len(encoded).to_bytes(4, "little") + encoded + body)
         if more is not None:
             requests.upload(number, pending, more, limits.wall_s)
-        return pending
+        return number
 
-    def abandon(self, asked: Pending) -> None:
+    def abandon(self, number: int) -> None:
         """Nobody waits for the outcome any more: the request is cancelled in the child as well."""
-        self._requests.abandon(asked.number)
+        self._requests.abandon(number)
 
     def _too_many(self) -> str:
         waiting, streaming = len(self._requests.waiting), len(self._requests.streaming)
@@ -304,7 +307,7 @@ class Child:
     def unparsed(self, unparsed: Unparsed) -> None:
         self._link.expect()
         if pending := self._requests.waiting.pop(0, None):
-            pending.future.set_exception(DoesNotParse(unparsed))
+            pending.asker.set_exception(DoesNotParse(unparsed))
         self.kill()
 
     def failed(self, request: int, report: dict[str, Any]) -> None:
@@ -371,11 +374,11 @@ class Child:
         if self._desk is not None:
             self._desk.close()
 
-    def _begin(self, number: int, seconds: float, on_log: OnLog | None) -> Pending:
+    def _begin(self, number: int, asker: Asker, seconds: float, on_log: OnLog | None) -> Pending:
         if not self._requests:
             self._budget.idle(self.cpu_seconds())
         self._link.allow_logs()
-        return self._requests.begin(number, time.monotonic() + seconds, on_log)
+        return self._requests.begin(number, asker, time.monotonic() + seconds, on_log)
 
     def _fewer(self) -> None:
         if not self._requests:

@@ -149,9 +149,16 @@ class Connection(_Watched, HttpToolsProtocol):
         self.linger()
 
     def on_response_complete(self) -> None:
-        super().on_response_complete()
-        if self.pipeline:  # uvicorn would read on, and what waits would grow
-            self.flow.pause_reading()
+        if self.pipeline:
+            super().on_response_complete()
+            if self.pipeline:  # uvicorn would read on, and what waits would grow
+                self.flow.pause_reading()
+            return
+        # As in uvicorn, but for its timer, of which two a request would be set and taken back.
+        self.server_state.total_requests += 1
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
+            self.deadline = self.loop.time() + self.timeout_keep_alive
 
     def handle_websocket_upgrade(self) -> None:
         longest = max(len(self.url), *(len(name) + len(value) for name, value in self.headers))
@@ -211,14 +218,16 @@ class Connection(_Watched, HttpToolsProtocol):
             return False
         url = httptools.parse_url(self.url)
         target = url.path + b"?" + url.query if url.query else url.path
-        method, version = self.parser.get_method().decode("ascii"), self.parser.get_http_version()
-        asked = front.begin(method, target, self.headers)
-        if asked is None:
-            return False
         scope: Any = self.scope
-        scope["method"], scope["http_version"] = method, version
-        keep_alive = version != "1.0" and self.parser.should_keep_alive()
-        self.cycle = self._direct = Direct(self, front, asked, scope, keep_alive)  # type: ignore[assignment]
+        scope["method"], scope["http_version"] = (
+            self.parser.get_method().decode("ascii"),
+            self.parser.get_http_version(),
+        )
+        keep_alive = scope["http_version"] != "1.0" and self.parser.should_keep_alive()
+        direct = Direct(self, front, scope, keep_alive)
+        if not direct.begin(target):
+            return False
+        self.cycle = self._direct = direct  # type: ignore[assignment]
         return True
 
     def carry_on(self, direct: Direct, app: Any) -> None:

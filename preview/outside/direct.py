@@ -8,7 +8,6 @@ shutting down go on as they are. What takes longer than one write is given back 
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -33,24 +32,25 @@ class _Nobody:
 
 
 class Direct:
-    """``scope`` is that of the request, with its method: what is given back to the connection needs it."""
+    """The asker of one request. ``scope`` is that of the request, with its method: what takes its time needs it."""
 
     __slots__ = ("_asked", "_connection", "_front", "disconnected", "keep_alive", "response_complete", "scope")
 
     message_event = _Nobody()
 
-    def __init__(
-        self, connection: Connection, front: Front, asked: Asked, scope: dict[str, Any], keep_alive: bool
-    ) -> None:
-        assert asked.pending is not None
+    def __init__(self, connection: Connection, front: Front, scope: dict[str, Any], keep_alive: bool) -> None:
         self._connection = connection
         self._front = front
-        self._asked: Asked | None = asked
+        self._asked: Asked | None = None
         self.scope = scope
         self.keep_alive = keep_alive
         self.disconnected = False
         self.response_complete = False
-        asked.pending.future.add_done_callback(self._answered)
+
+    def begin(self, target: bytes) -> bool:
+        """False where the request has to go the long way."""
+        self._asked = self._front.begin(self, self.scope["method"], target, self.scope["headers"])
+        return self._asked is not None
 
     def abandon(self) -> None:
         """The visitor is gone, before the answer or after it."""
@@ -59,18 +59,25 @@ class Direct:
             self.response_complete = True
             self._front.abandon(asked)
 
-    def _answered(self, outcome: asyncio.Future[Answer | Failure]) -> None:
+    # requests.Asker
+
+    def done(self) -> bool:
+        return self._asked is None
+
+    def set_exception(self, error: BaseException) -> None:
+        raise AssertionError("only what has a body is refused while it is asked") from error
+
+    def set_result(self, outcome: Answer | Failure) -> None:
         asked, self._asked = self._asked, None  # a connection that waits for its next request must not hold the answer
-        if asked is None:
-            return
-        connection, front = self._connection, self._front
+        assert asked is not None
         try:
-            reply = front.conclude(asked, outcome.result())
+            self._answer(asked, self._front.conclude(asked, outcome))
         except Exception:
             log.exception("The front failed")
-            front.release(asked)
-            connection.abort()
-            return
+            self._connection.abort()
+
+    def _answer(self, asked: Asked, reply: Reply) -> None:
+        connection, front = self._connection, self._front
         if not reply.is_small or connection.flow.write_paused:
             connection.carry_on(self, lambda scope, receive, send: front.deliver(asked, reply, scope, send))
             return
@@ -85,10 +92,6 @@ class Direct:
 
     def _whole(self, reply: Reply, default_headers: Iterable[tuple[bytes, bytes]]) -> bytes:
         method = self.scope["method"]
-        parts = [STATUS_LINE[reply.status]]
-        for name, value in (*default_headers, *reply.framed(method)):
-            parts += (name, b": ", value, b"\r\n")
-        parts.append(b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n")
-        if method != "HEAD":
-            parts.append(reply.body)
-        return b"".join(parts)
+        lines = [b"%b: %b\r\n" % header for header in (*default_headers, *reply.framed(method))]
+        end = b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n"
+        return b"".join((STATUS_LINE[reply.status], *lines, end, b"" if method == "HEAD" else reply.body))

@@ -12,9 +12,9 @@ import logging
 import secrets
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from uvicorn.protocols.utils import ClientDisconnected
 
 from preview import protocol
@@ -28,7 +28,7 @@ from preview.outside.logs import LogSink, RequestLog
 from preview.outside.policy import Headers
 from preview.outside.programs import Programs, Run, Unavailable
 from preview.outside.replies import Replies, Reply, refusal, tell
-from preview.outside.requests import Answer, Failure, Pending
+from preview.outside.requests import Answer, Asker, Failure
 from preview.outside.streams import BrokenOff
 
 COLLECT_FOR = 5.0
@@ -37,8 +37,7 @@ COLLECT_FOR = 5.0
 Response = tuple[int, Headers, bytes]
 
 
-@dataclass(slots=True)
-class Request:
+class Request(msgspec.Struct):
     """A request with its body, or with ``more`` of it to come. ``authority`` is the Host header, ``target`` the path with
     its query."""
 
@@ -48,6 +47,8 @@ class Request:
     target: str
     headers: Headers
     body: bytes
+    size: int
+    """Bytes of target and headers."""
     more: AsyncIterator[bytes] | None = None
     websocket: bool = False
     depth: int = 0
@@ -56,15 +57,14 @@ class Request:
     """The class that such a binding names; "" for Default."""
 
 
-@dataclass(slots=True)
-class Asked:
-    """A request that was put to a worker; ``pending`` is what the child holds of it, on the short way."""
+class Asked(msgspec.Struct):
+    """A request that was put to a worker; ``number`` is the child's, of one that went the short way."""
 
     request: Request
     host: Host
     run: Run
     log: RequestLog
-    pending: Pending | None = None
+    number: int = 0
 
 
 log = logging.getLogger(__name__)
@@ -111,9 +111,9 @@ class Front:
 
     # The short way, for `direct`: without a task, where that is enough
 
-    def begin(self, method: str, target: bytes, headers: Headers) -> Asked | None:
-        """Asks a child that is at hand. None where the request has a body, or where more is to be done: it is to go the long
-        way then, and nothing was done. What was asked must be concluded, or abandoned."""
+    def begin(self, asker: Asker, method: str, target: bytes, headers: Headers) -> Asked | None:
+        """Asks a child that is at hand, for an ``asker`` that concludes or abandons it. None where the request has a body, or
+        where more is to be done: it is to go the long way then, and nothing was done."""
         try:
             request, size = self._read_head(method, target, headers)
             host = self._hosts.known(request.label)
@@ -126,11 +126,12 @@ class Front:
         if run is None:
             return None
         log = RequestLog(self._sink, host, run.program, method, request.target)
-        pending = run.child.ask(head, b"", log.heard, Origin(host.host, log.id)) if run.child is not None else None
-        if not isinstance(pending, Pending):
+        origin = Origin(host.host, log.id)
+        number = run.child.ask(asker, head, b"", log.heard, origin) if run.child is not None else None
+        if not isinstance(number, int):
             self._programs.release(run)
             return None
-        return Asked(request, host, run, log, pending)
+        return Asked(request, host, run, log, number)
 
     def conclude(self, asked: Asked, outcome: Answer | Failure) -> Reply:
         """The reply to what was begun: to be delivered, or sent by the caller, who then releases."""
@@ -146,8 +147,8 @@ class Front:
 
     def abandon(self, asked: Asked) -> None:
         """The visitor is gone before there was an outcome."""
-        if asked.pending is not None and asked.run.child is not None:
-            asked.run.child.abandon(asked.pending)
+        if asked.run.child is not None:
+            asked.run.child.abandon(asked.number)
         self.release(asked)
 
     # The long way
@@ -214,7 +215,7 @@ class Front:
         except BadHost as bad:
             raise Refuse(bad.status, "Nothing answers here", str(bad)) from None
         assert authority is not None
-        request = Request(label, authority.decode("latin-1"), method, target.decode("latin-1"), headers, b"")
+        request = Request(label, authority.decode("latin-1"), method, target.decode("latin-1"), headers, b"", size)
         return request, body_size
 
     # Answering
@@ -295,7 +296,7 @@ class Front:
             head["websocket"] = True
         if request.entrypoint:
             head["entrypoint"] = request.entrypoint
-        if len(request.target) + sum([len(name) + len(value) for name, value in head["headers"]]) > _SURELY_FITS:
+        if request.size > _SURELY_FITS:
             _check_head(head)
         return head
 

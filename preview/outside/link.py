@@ -98,6 +98,7 @@ class Link(asyncio.Protocol):
         self._full: asyncio.Future[None] | None = None
         self._outgoing: list[bytes] = []
         self._outgoing_size = 0
+        self._most_logs = _RESERVE * limits.log_allowance
         self._allowance = 0.0
         self._counted = time.monotonic()
         self.allow_logs()
@@ -134,8 +135,8 @@ class Link(asyncio.Protocol):
 
     def allow_logs(self) -> None:
         """One more request was begun: its log allowance is granted."""
-        most = _RESERVE * self._limits.log_allowance
-        self._allowance = min(most, self._allowance + self._limits.log_allowance)
+        if self._allowance < self._most_logs:
+            self._allowance = min(self._most_logs, self._allowance + self._limits.log_allowance)
 
     def close(self) -> None:
         self._end("")
@@ -226,8 +227,8 @@ class Link(asyncio.Protocol):
 
     def _spend(self, size: int) -> None:
         now = time.monotonic()
-        most = _RESERVE * self._limits.log_allowance
-        self._allowance = min(most, self._allowance + (now - self._counted) * _REFILL * self._limits.log_allowance)
+        refilled = (now - self._counted) * _REFILL * self._limits.log_allowance
+        self._allowance = min(self._most_logs, self._allowance + refilled)
         self._counted = now
         self._allowance -= size + 64
         if self._allowance < 0:

@@ -122,7 +122,7 @@ class RequestLog:
         self._at = int(time.time() * 1000)
         self._began = time.perf_counter()
         self._records: list[LogRecord] = []
-        self._printed: deque[str] = deque(maxlen=LAST_PRINTED)
+        self._printed: deque[str] | None = None
         self._dropped = 0
         self._status = 0
         self._ms = 0.0
@@ -133,6 +133,8 @@ class RequestLog:
         """Takes records from the child, during the request or after it."""
         taken = [_record(record) for record in records]
         self._records.extend(taken)
+        if self._printed is None:
+            self._printed = deque(maxlen=LAST_PRINTED)
         self._printed.extend(record.text for record in taken)
         self._dropped += dropped
         if self._timer is None:
@@ -140,7 +142,7 @@ class RequestLog:
 
     def printed(self) -> list[str]:
         """What the worker printed last, oldest first: for the error page."""
-        return list(self._printed)
+        return list(self._printed or ())
 
     def say(self, level: str, text: str, path: str = "", line: int = 0) -> None:
         """Adds a record of the front's own."""

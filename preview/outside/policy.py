@@ -6,6 +6,7 @@ editor against all of them, so they never trust what a worker or a visitor wrote
 
 from __future__ import annotations
 
+import functools
 import re
 
 Headers = list[tuple[bytes, bytes]]
@@ -47,6 +48,7 @@ CONTROL_COOKIES = frozenset(
 """The control plane's cookies. They are host-only and never sent here; were one tossed or mis-set, user code must not
 see it."""
 
+_CHANGED_ON_A_PREVIEW = frozenset([b"content-security-policy", b"referrer-policy", b"set-cookie", b"x-frame-options"])
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
 
 
@@ -103,22 +105,18 @@ def preview_headers(headers: Headers, *, editor_origin: str, revision: int, timi
     kept: Headers = []
     names = set()
     for name, value in headers:
-        if name == b"x-frame-options":
-            continue
-        if name == b"content-security-policy":
-            value = without_frame_ancestors(value)
+        if name in _CHANGED_ON_A_PREVIEW:
+            if name == b"content-security-policy":
+                value = without_frame_ancestors(value)
+            elif name == b"set-cookie":
+                value = partitioned(value) if editor_origin else value
+            elif name == b"x-frame-options" or value.strip().lower() not in (b"no-referrer", b"same-origin"):
+                continue
             if not value:
                 continue
-        elif name == b"set-cookie" and editor_origin:
-            value = partitioned(value)
-        elif name == b"referrer-policy" and value.strip().lower() not in (b"no-referrer", b"same-origin"):
-            continue
         names.add(name)
         kept.append((name, value))
-    if editor_origin and _ORIGIN.fullmatch(editor_origin):
-        kept.append((b"content-security-policy", b"frame-ancestors " + editor_origin.encode("ascii")))
-    else:
-        kept.append((b"content-security-policy", b"frame-ancestors 'none'"))
+    kept.append((b"content-security-policy", _frame_ancestors(editor_origin)))
     if b"cache-control" not in names:
         kept.append((b"cache-control", b"no-store"))
     if b"referrer-policy" not in names:
@@ -126,6 +124,11 @@ def preview_headers(headers: Headers, *, editor_origin: str, revision: int, timi
     kept.append((b"x-quickedit-revision", b"%d" % revision))
     kept.append((b"server-timing", timing.encode("ascii")))
     return kept
+
+
+@functools.lru_cache(maxsize=256)
+def _frame_ancestors(editor_origin: str) -> bytes:
+    return b"frame-ancestors " + (editor_origin.encode("ascii") if _ORIGIN.fullmatch(editor_origin) else b"'none'")
 
 
 def without_frame_ancestors(policy: bytes) -> bytes:

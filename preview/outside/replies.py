@@ -7,7 +7,8 @@ everything else is sent here, no faster than the visitor takes it.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+
+import msgspec
 
 from preview.outside import bodies, failures, policy
 from preview.outside.bodies import Scope, Send
@@ -20,8 +21,7 @@ ABORT = "quickedit.abort"
 """The name of the ASGI extension by which a connection is cut in the middle of an answer."""
 
 
-@dataclass(slots=True)
-class Reply:
+class Reply(msgspec.Struct):
     """What goes out. A body that is not whole is in ``stream``, and ``log`` hears how it went."""
 
     status: int

@@ -12,7 +12,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -48,12 +48,18 @@ class Failure:
     report: dict[str, Any]
 
 
-@dataclass(eq=False, slots=True)
-class Pending:
+class Asker(Protocol):
+    """Who waits for an outcome: a future, or what takes it in the same moment and raises nothing."""
+
+    def done(self) -> bool: ...
+    def set_result(self, outcome: Answer | Failure, /) -> None: ...
+    def set_exception(self, error: BaseException, /) -> None: ...
+
+
+class Pending(msgspec.Struct, eq=False):
     """A request that the child holds. ``signalled`` is when its wall limit was signalled, 0 before."""
 
-    number: int
-    future: asyncio.Future[Answer | Failure]
+    asker: Asker
     deadline: float
     on_log: OnLog | None
     origin: Origin | None = None
@@ -87,9 +93,8 @@ class Requests:
         """The last number that was given."""
         return self._next - 1
 
-    def begin(self, number: int, deadline: float, on_log: OnLog | None) -> Pending:
-        future: asyncio.Future[Answer | Failure] = asyncio.get_running_loop().create_future()
-        pending = self.waiting[number] = Pending(number, future, deadline, on_log)
+    def begin(self, number: int, asker: Asker, deadline: float, on_log: OnLog | None) -> Pending:
+        pending = self.waiting[number] = Pending(asker, deadline, on_log)
         return pending
 
     def upload(self, number: int, pending: Pending, more: AsyncIterator[bytes], wall_s: float) -> None:
@@ -108,8 +113,8 @@ class Requests:
             stream.end(Kind.TO_BODY_END)
         except Exception as error:
             stream.end(Kind.TO_BODY_END, str(error).encode()[:1024] or b"The body did not arrive.")
-            if not pending.future.done():
-                pending.future.set_exception(error)
+            if not pending.asker.done():
+                pending.asker.set_exception(error)
 
     def abandon(self, number: int) -> None:
         """The visitor is gone: the child is told, and what it still says about the request is not held against it."""
@@ -163,8 +168,8 @@ class Requests:
         pending.websocket = status == 101
         stream = pending.stream = pending.stream or self._stream(number)
         self.streaming[number] = pending
-        if not pending.future.done():
-            pending.future.set_result(Answer(status, headers, b"", stream, length))
+        if not pending.asker.done():
+            pending.asker.set_result(Answer(status, headers, b"", stream, length))
 
     def body(self, number: int, payload: bytes) -> None:
         if stream := self._streamed(number, websocket=False):
@@ -229,5 +234,5 @@ class Requests:
 def _conclude(pending: Pending, outcome: Answer | Failure | None) -> None:
     if pending.stream is not None:
         pending.stream.finish(outcome.report if isinstance(outcome, Failure) else None)
-    if outcome is not None and not pending.future.done():
-        pending.future.set_result(outcome)
+    if outcome is not None and not pending.asker.done():
+        pending.asker.set_result(outcome)

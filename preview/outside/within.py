@@ -41,7 +41,7 @@ def request_of(message: AskRequest, authority: str) -> Request:
         raise Refused("too-large", f"The headers are over {policy.MAX_HEAD // 1024} KiB.")
     if message.body:
         headers.append((b"content-length", b"%d" % len(message.body)))
-    return Request(message.host, authority, message.method, message.path, headers, message.body)
+    return Request(message.host, authority, message.method, message.path, headers, message.body, size)
 
 
 def asking(front: Front, domain: str) -> Ask:
