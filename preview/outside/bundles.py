@@ -25,6 +25,8 @@ MAX_DISK = 512 * 1024 * 1024
 MAX_MEMORY = 64 * 1024 * 1024
 MAX_PACKED = MAX_WORKER + MAX_MODULES * (MAX_PATH + 8)
 """Bytes of one packed bundle: what bundle.py allows plus paths and lengths."""
+WRITE_AFTER = 0.05
+"""Seconds after which a bundle is written: by then its program answers, which the writing thread would hold up by a tenth."""
 _NAME = re.compile("[0-9a-f]{64}")
 
 
@@ -43,6 +45,7 @@ class Bundles:
         self._warm: OrderedDict[str, bytes] = OrderedDict()
         self._warm_size = 0
         self._stored: OrderedDict[str, int] = OrderedDict()
+        self._unwritten: dict[str, bytes] = {}
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="bundles")
         self._take_stock()
 
@@ -55,7 +58,9 @@ class Bundles:
             self._stored.move_to_end(digest)
         else:
             self._stored[digest] = len(packed)
-            self._thread.submit(self._write, digest, packed)
+            if not self._unwritten:
+                asyncio.get_running_loop().call_later(WRITE_AFTER, self._write_out)
+            self._unwritten[digest] = packed
             self._evict()
 
     async def get(self, digest: str) -> bytes | None:
@@ -66,7 +71,9 @@ class Bundles:
             return packed
         if digest not in self._stored:
             return None
-        packed = await asyncio.get_running_loop().run_in_executor(self._thread, self._read, digest)
+        packed = self._unwritten.get(digest) or await asyncio.get_running_loop().run_in_executor(
+            self._thread, self._read, digest
+        )
         if packed is None:
             self._stored.pop(digest, None)
             return None
@@ -76,7 +83,8 @@ class Bundles:
         return packed
 
     def close(self) -> None:
-        """Finishes what is being written."""
+        """Finishes what is being written, or to be written."""
+        self._write_out()
         self._thread.shutdown(wait=True)
 
     # In memory
@@ -111,6 +119,12 @@ class Bundles:
             digest, size = self._stored.popitem(last=False)
             total -= size
             self._thread.submit(self._remove, digest)
+
+    def _write_out(self) -> None:
+        unwritten, self._unwritten = self._unwritten, {}
+        for digest, packed in unwritten.items():
+            if digest in self._stored:  # else evicted already
+                self._thread.submit(self._write, digest, packed)
 
     def _write(self, digest: str, packed: bytes) -> None:
         part = self._folder / f".part-{digest}"
