@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 FORK = b"f"  # to the zygote, with [the child's end of its channel, the pipe for its last words]
 AT_ONCE = b"!"  # after FORK's tag: somebody is waiting for this child
-READY = b"r"  # once: + JSON {"python", "tier", "landlock", "own_uids"}
+READY = b"r"  # once: + JSON {"python", "tier", "landlock", "own_uids"}, with [a pidfd of the zygote]
 BORN = b"b"  # + nothing, with [a pidfd]
 DEAD = b"d"  # + i32 wait status
 REFUSED = b"n"  # + JSON {"message"}: fork failed

@@ -79,9 +79,10 @@ def main() -> NoReturn:
         "landlock": known if plan.landlock is None else min(known, plan.landlock),
         "own_uids": plan.own_uids,
     }
-    control.send(forking.pack_json(forking.READY, ready))
+    nursery = _Nursery(control, plan)
+    nursery.say_ready(ready)
     try:
-        birth = _Nursery(control, plan).serve()
+        birth = nursery.serve()
     except BrokenPipeError:  # the supervisor is gone
         os._exit(0)
     gc.enable()
@@ -141,6 +142,9 @@ class _Nursery:
         self._numbers: dict[int, int] = {}
         # Anywhere, so that two runners on one machine do not give their children the same uids, which share process limits.
         self._next_number = int.from_bytes(os.urandom(2)) % (plan.uid_width - 2) + 1
+
+    def say_ready(self, what: dict[str, object]) -> None:
+        socket.send_fds(self._control, [forking.pack_json(forking.READY, what)], [self._self])
 
     def serve(self) -> Birth:
         signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)

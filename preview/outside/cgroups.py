@@ -69,8 +69,12 @@ class Cgroups:
         try:
             group = self._free.pop() if self._free else self._make()
             group.kills = self._kills(group)
-            for place in self._places:
-                (place.folder / group.name / "cgroup.procs").write_text(str(pid))
+            try:
+                for place in self._places:
+                    (place.folder / group.name / "cgroup.procs").write_text(str(pid))
+            except ProcessLookupError:  # it ended in this moment
+                self._free.append(group)
+                return None
         except OSError as error:
             self._places = []
             self.lack = f"control groups stopped working: {error}"

@@ -17,7 +17,6 @@ import platform
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +28,13 @@ from preview.outside.child import Child
 from preview.outside.codes import Codes
 from preview.outside.demand import Demand
 from preview.outside.limits import MB, Limits
+from preview.outside.nest import Nest
 from preview.outside.outcomes import DoesNotParse, Exit
 from preview.outside.requests import Answer, Failure
 from preview.outside.unavailable import SandboxUnavailable
 from preview.outside.warm import Warm
 from preview.outside.watch import Watch
-from preview.outside.zygote import Forked, ForkRefused, Zygote, ZygoteGone
+from preview.outside.zygote import ForkRefused, Zygote, ZygoteGone
 
 __all__ = ["Answer", "Child", "Children", "Exit", "Failure", "Limits", "SandboxUnavailable", "Unparsed"]
 
@@ -103,7 +103,8 @@ class Children:
         self._closed = False
         self._watch = Watch(self._all)
         self._cgroups = Cgroups(0, 0)
-        self._grouping = ThreadPoolExecutor(1, "cgroups")
+        self._nest = Nest(self._cgroups)
+        self._births = asyncio.Lock()
 
     async def start(self) -> None:
         """Returns once a first child is confined: the proof that the sandbox holds. Raises SandboxUnavailable."""
@@ -112,6 +113,7 @@ class Children:
         if self._plan.tier == "off":
             log.warning("the sandbox is off: workers can do whatever this user can")
         self._cgroups = Cgroups.find(self._limits.memory_in_all, self._limits.threads)
+        self._nest = Nest(self._cgroups)
         try:
             await self._prove()
         except SandboxUnavailable as error:
@@ -149,11 +151,7 @@ class Children:
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
         await self._end_all()
-        await asyncio.to_thread(self._grouping.shutdown)
-        for _ in range(100):
-            if self._cgroups.close():
-                break
-            await asyncio.sleep(0.01)
+        await self._nest.close()
 
     def describe(self) -> dict[str, Any]:
         """What the sandbox consists of here, for ``quickedit doctor``; ``weaker`` says why it is not tier A."""
@@ -253,31 +251,26 @@ class Children:
         zygote = self._zygote
         if zygote is None:
             raise ZygoteGone
-        forked = await zygote.fork(at_once=at_once)
+        async with self._births:
+            group = await self._nest.group()
+            forked = await zygote.fork(at_once=at_once)
+            self._nest.move(zygote.host_pid)
         counted = self.tier == "A" or zygote.own_uids or "pids" in self._cgroups.controllers
         child = Child(forked, self._limits, self._gone, count_threads=not counted)
         self._all.add(child)
+        if group is not None:
+            child.grouped(functools.partial(self._nest.leave, group))
         try:
             await child.connect()
             async with asyncio.timeout(_SPARE_WAIT):
-                await asyncio.gather(child.is_spare, asyncio.shield(self._group(child, forked)))
+                await child.is_spare
         except TimeoutError:
             child.kill()
             raise ConnectionError("it did not report back in time") from None
         except BaseException:
             child.kill()
             raise
-        if child.exited.done():  # while it was put into its group; nothing would answer what it is given now
-            raise ConnectionError("it ended before it was given anything")
         return child
-
-    async def _group(self, child: Child, forked: Forked) -> None:
-        """Puts it into a control group, in a thread: the kernel waits there until every CPU has taken note, for 15 ms, and
-        in this one nobody's request would be answered meanwhile."""
-        loop = asyncio.get_running_loop()
-        group = await loop.run_in_executor(self._grouping, lambda: self._cgroups.enter(forked.host_pid()))
-        if group is not None:
-            child.grouped(functools.partial(self._cgroups.leave, group))
 
     def _fill_soon(self, seconds: float) -> None:
         if self._closed or (self._fill_timer is not None and seconds):
@@ -320,6 +313,7 @@ class Children:
     async def _start_zygote(self) -> None:
         zygote = await Zygote.start(self._plan, self._zygote_gone, self._interpreter)
         self._zygote = zygote
+        self._nest.move(zygote.host_pid)
         self.tier, self.python, self.landlock = zygote.tier, zygote.python, zygote.landlock
         self._up.set()
 
@@ -328,6 +322,7 @@ class Children:
             return
         log.error("the zygote ended, and all workers with it; starting another")
         self._zygote = None
+        self._nest.forsake()
         self._up.clear()
         self._spares.clear()
         self._restarting = asyncio.get_running_loop().create_task(self._restart())

@@ -12,6 +12,17 @@ import time
 from pathlib import Path
 
 
+def pid_of(pidfd: int) -> int:
+    """The number of a process here, 0 where it is gone."""
+    try:
+        for line in Path(f"/proc/self/fdinfo/{pidfd}").read_text().splitlines():
+            if line.startswith("Pid:"):
+                return max(0, int(line[4:]))
+    except OSError:
+        pass
+    return 0
+
+
 def cpu_seconds(pid: int) -> float | None:
     """CPU time of all its threads so far, by its clock (clock_getcpuclockid(3)); a microsecond. None where it is gone."""
     if not pid:

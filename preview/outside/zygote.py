@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from preview import forking
+from preview.outside import process
 from preview.outside.unavailable import SandboxUnavailable, explain
 
 log = logging.getLogger(__name__)
@@ -69,13 +70,7 @@ class Forked:
 
     def host_pid(self) -> int:
         """The process's number here, 0 where it is gone."""
-        try:
-            for line in Path(f"/proc/self/fdinfo/{self.pidfd}").read_text().splitlines():
-                if line.startswith("Pid:"):
-                    return max(0, int(line[4:]))
-        except OSError:
-            pass
-        return 0
+        return process.pid_of(self.pidfd)
 
     def close(self) -> None:
         """Once it is dead: gives the descriptors back. Their numbers may be another child's at once, so they are forgotten."""
@@ -100,6 +95,8 @@ class Zygote:
         self._asked: dict[int, tuple[asyncio.Future[Forked], socket.socket, int]] = {}
         self._alive: dict[int, Forked] = {}
         self._next_tag = 1
+        self.host_pid = 0
+        """The zygote's own process id as seen from here; ``pid`` is the launcher's, which ends with it."""
         self._gone = False
         self._heard_at = 0.0
 
@@ -216,6 +213,8 @@ class Zygote:
             os.close(last_words)
             future.set_exception(ForkRefused(json.loads(rest)["message"]))
         elif letter == forking.READY:
+            self.host_pid = process.pid_of(fds[0])
+            os.close(fds[0])
             self._ready.set_result(json.loads(rest))
         elif letter == forking.BROKEN and not self._ready.done():
             self._ready.set_exception(explain(json.loads(rest)))

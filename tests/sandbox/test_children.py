@@ -328,42 +328,59 @@ def test_a_spare_child_that_dies_is_not_handed_out(sandbox: Sandbox) -> None:
     assert sandbox.still_works()
 
 
-def test_the_loop_turns_while_a_child_is_put_into_its_group_and_no_worker_runs_before_that() -> None:
+def test_the_loop_turns_while_the_zygote_goes_to_the_next_group_and_no_child_is_born_before_it_is_there() -> None:
     sandbox = Sandbox(spares=0)
     groups, entering, may_enter = sandbox.children.cgroups, threading.Event(), threading.Event()
+    entered: list[int] = []
     left: list[Group] = []
 
     def enter(pid: int) -> Group:
         entering.set()
         assert may_enter.wait(20)
-        return Group("slow")
+        entered.append(pid)
+        return Group(str(len(entered)))
 
     def leave(group: Group) -> bool:
         left.append(group)
         return False
 
-    groups.enter, groups.leave = enter, leave  # type: ignore[method-assign, assignment]
     try:
-        sandbox.load({"main.py": HELLO})  # the child that proved the sandbox is in its group already
+        sandbox.do(sandbox.children._nest.group())
+        groups.enter, groups.leave = enter, leave  # type: ignore[method-assign, assignment]
+        first = sandbox.load({"main.py": HELLO})  # it proved the sandbox, and was born into a group
+        second = sandbox.load({"main.py": HELLO})  # born into the group that the zygote went to after that
+        assert entering.wait(20), "the zygote goes on to the next at once"
         loading = sandbox.begin(sandbox.children.load({"main.py": HELLO}, META))
-        assert entering.wait(20)
         sandbox.do(asyncio.sleep(0.05))
-        assert not loading.done()
+        assert not loading.done() and sandbox.children._all == {first, second}
         may_enter.set()
-        sandbox.kill(loading.result(20))
-        wait_until(lambda: [group.name for group in left] == ["slow"], "the group to be given back")
-        may_enter.clear()
-        entering.clear()
-        before = set(sandbox.children._all)
-        loading = sandbox.begin(sandbox.children.load({"main.py": HELLO}, META))
-        assert entering.wait(20)
-        (born,) = sandbox.children._all - before
-        wait_until(born.is_spare.done, "the child to be ready but for its group")
-        sandbox.kill(born)
-        wait_until(lambda: born not in sandbox.children._all, "the child to be dead before it is in its group")
-        may_enter.set()
-        sandbox.kill(loading.result(20))  # another took its place
-        wait_until(lambda: len(left) == 3, "both groups to be given back")
+        third = loading.result(20)
+        wait_until(lambda: len(entered) == 2, "the zygote to go on")
+        assert len({*entered, first.pid, second.pid, third.pid}) == 4, "it is the zygote that goes, and no child"
+        sandbox.kill(third)
+        wait_until(lambda: [group.name for group in left] == ["1"], "the group to be given back")
+        os.kill(entered[0], signal.SIGKILL)
+        wait_until(lambda: {group.name for group in left} >= {"1", "2"}, "that of the zygote to be given back as well")
+        assert sandbox.still_works()
+        assert entered[-1] != entered[0], "another zygote has a group"
     finally:
         may_enter.set()
         sandbox.close()
+
+
+def test_S2_S3_each_child_is_alone_in_its_group_from_the_first_moment(sandbox: Sandbox) -> None:
+    if not sandbox.children.cgroups.controllers:
+        pytest.skip(f"no control groups here: {sandbox.children.cgroups.lack}")
+    children = [sandbox.load({"main.py": HELLO}) for _ in range(6)]
+
+    def groups(pid: int) -> set[str]:
+        lines = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
+        return {line for line in lines if f"/quickedit-{os.getpid()}-" in line}
+
+    theirs = [groups(child.pid) for child in children]
+    assert all(theirs) and len(set.union(*theirs)) == sum(map(len, theirs)), theirs
+    zygote = sandbox.children._zygote
+    assert zygote is not None
+    wait_until(lambda: not groups(zygote.host_pid) & set.union(*theirs), "the zygote to have gone on")
+    for child in children:
+        sandbox.kill(child)
