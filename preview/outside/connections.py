@@ -175,8 +175,7 @@ class Connection(_Watched, HttpToolsProtocol):
         if len(self.pipeline) >= MAX_PIPELINED:
             self.pipeline[0][0].keep_alive, self.is_deaf = False, True
             raise ValueError("more requests than may wait on one connection")  # the parser's way to stop
-        super().on_message_begin()
-        self.scope["extensions"] = self._extensions  # type: ignore[typeddict-item]
+        self.url, self.headers, self.expect_100_continue = b"", [], False
         self._in_head = self._head_is_new = True
         self._head_size = 0
         self.deadline = self.loop.time() + HEAD_WAIT
@@ -194,6 +193,7 @@ class Connection(_Watched, HttpToolsProtocol):
             raise ValueError("a request that asks for an upgrade has a body")
         if not upgrade and self._front is not None and self._begin(self._front):
             return
+        self._make_scope()
         super().on_headers_complete()
         cycle: Any = None if upgrade and self._should_upgrade() else self.cycle
         if cycle is None:
@@ -201,6 +201,14 @@ class Connection(_Watched, HttpToolsProtocol):
         if upgrade:  # to what nobody here speaks: it is answered, and what follows is not HTTP
             cycle.keep_alive, self.is_deaf = False, True
         self._answer_through(cycle)
+
+    def _make_scope(self) -> None:
+        """uvicorn makes one as each request begins, which the short way does without."""
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.headers, self.expect_100_continue = url, headers, expects
+        scope: Any = self.scope
+        scope["headers"], scope["extensions"] = headers, self._extensions
 
     def on_message_complete(self) -> None:
         self.deadline = _NEVER
@@ -218,22 +226,22 @@ class Connection(_Watched, HttpToolsProtocol):
             return False
         url = httptools.parse_url(self.url)
         target = url.path + b"?" + url.query if url.query else url.path
-        scope: Any = self.scope
-        scope["method"], scope["http_version"] = (
-            self.parser.get_method().decode("ascii"),
-            self.parser.get_http_version(),
-        )
-        keep_alive = scope["http_version"] != "1.0" and self.parser.should_keep_alive()
-        direct = Direct(self, front, scope, keep_alive)
-        if not direct.begin(target):
+        method, version = self.parser.get_method().decode("ascii"), self.parser.get_http_version()
+        keep_alive = version != "1.0" and self.parser.should_keep_alive()
+        direct = Direct(self, front, method, version, keep_alive)
+        if not direct.begin(target, self.headers):
             return False
         self.cycle = self._direct = direct  # type: ignore[assignment]
         return True
 
     def carry_on(self, direct: Direct, app: Any) -> None:
         """The answer to ``direct`` is for a task after all; ``app`` sends it."""
+        scope: Any = {
+            "type": "http", "method": direct.method, "http_version": direct.http_version, "headers": direct.headers,
+            "extensions": self._extensions,
+        }  # fmt: skip
         cycle = RequestResponseCycle(
-            direct.scope,  # type: ignore[arg-type]
+            scope,
             self.transport,
             self.flow,
             self.logger,

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from preview.outside.front import Asked, Front
+from preview.outside.policy import Headers
 from preview.outside.replies import Reply
 from preview.outside.requests import Answer, Failure
 
@@ -32,24 +33,30 @@ class _Nobody:
 
 
 class Direct:
-    """The asker of one request. ``scope`` is that of the request, with its method: what takes its time needs it."""
+    """The asker of one request."""
 
-    __slots__ = ("_asked", "_connection", "_front", "disconnected", "keep_alive", "response_complete", "scope")
+    __slots__ = (
+        "_asked", "_connection", "_front", "disconnected", "headers", "http_version", "keep_alive", "method",
+        "response_complete",
+    )  # fmt: skip
 
     message_event = _Nobody()
 
-    def __init__(self, connection: Connection, front: Front, scope: dict[str, Any], keep_alive: bool) -> None:
+    def __init__(self, connection: Connection, front: Front, method: str, http_version: str, keep_alive: bool) -> None:
         self._connection = connection
         self._front = front
         self._asked: Asked | None = None
-        self.scope = scope
+        self.method = method
+        self.http_version = http_version
+        self.headers: Headers = []
         self.keep_alive = keep_alive
         self.disconnected = False
         self.response_complete = False
 
-    def begin(self, target: bytes) -> bool:
+    def begin(self, target: bytes, headers: Headers) -> bool:
         """False where the request has to go the long way."""
-        self._asked = self._front.begin(self, self.scope["method"], target, self.scope["headers"])
+        self.headers = headers
+        self._asked = self._front.begin(self, self.method, target, headers)
         return self._asked is not None
 
     def abandon(self) -> None:
@@ -91,7 +98,6 @@ class Direct:
         connection.on_response_complete()
 
     def _whole(self, reply: Reply, default_headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-        method = self.scope["method"]
-        lines = [b"%b: %b\r\n" % header for header in (*default_headers, *reply.framed(method))]
+        lines = [b"%b: %b\r\n" % header for header in (*default_headers, *reply.framed(self.method))]
         end = b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n"
-        return b"".join((STATUS_LINE[reply.status], *lines, end, b"" if method == "HEAD" else reply.body))
+        return b"".join((STATUS_LINE[reply.status], *lines, end, b"" if self.method == "HEAD" else reply.body))
