@@ -81,7 +81,7 @@ async def test_one_connection_takes_a_request_of_every_kind_after_one_of_every_k
     writer.close()
 
 
-async def test_a_visitor_that_asks_on_and_reads_no_answer_costs_a_bounded_amount(runner: Runner) -> None:
+async def test_B4_a_visitor_that_asks_on_and_reads_no_answer_costs_a_bounded_amount(runner: Runner) -> None:
     await runner.preview(worker("return Response(request.url[-1] * 60_000)"))
     before = rss(runner.process.pid)
     _, writer = await asyncio.open_connection("127.0.0.1", runner.port, limit=1)
