@@ -15,6 +15,7 @@ from typing import Any
 import uvloop
 
 from bench.rows import Row, median, percentile
+from preview.outside import process
 from preview.outside.children import Answer, Child, Children, Failure, Limits, SandboxUnavailable
 
 _MAIN = b"""from workers import WorkerEntrypoint, Response
@@ -159,7 +160,7 @@ async def _memory(children: Children) -> AsyncIterator[Row]:
     for child in alive:
         await _ask(child)
     await asyncio.sleep(0.2)
-    sizes = [child.pss_kb() / 1024 for child in alive]
+    sizes = [process.pss_kb(child.pid) / 1024 for child in alive]
     yield _row("idle child that answered once, 20 of them, PSS", median(sizes), 4, "MB")
     for child in alive:
         child.kill()

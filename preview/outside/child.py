@@ -7,9 +7,7 @@ can happen to a request ends in an Answer or a Failure; nothing here raises beca
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import os
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -39,12 +37,10 @@ _MAX_EARLY_LOGS = 200
 _MAX_SOURCES = 256 * 1024  # bytes of modules kept to show source lines where the child cannot
 _CPU_SIGNAL, _WALL_SIGNAL, _DUMP_SIGNAL = signal.SIGXCPU, signal.SIGUSR1, signal.SIGUSR2
 
-_ANSWERS = frozenset(
-    {
-        Kind.RESPONSE, Kind.FAILED, Kind.LOG, Kind.RESPONSE_START, Kind.BODY, Kind.BODY_END, Kind.CREDIT, Kind.WS,
-        Kind.CALL, Kind.CALL_CANCEL,
-    }
-)  # fmt: skip
+_ANSWERS = frozenset({
+    Kind.RESPONSE, Kind.FAILED, Kind.LOG, Kind.RESPONSE_START, Kind.BODY, Kind.BODY_END, Kind.CREDIT, Kind.WS, Kind.CALL,
+    Kind.CALL_CANCEL,
+})  # fmt: skip
 
 
 @dataclass(eq=False, slots=True)
@@ -93,7 +89,6 @@ class Child:
         self._requests = Requests(self._link.send, self._link.room, self._fewer)
         self._link.requests = self._requests
         self._stopping: _Stopping | None = None
-        self._last_words = b""
         self._sources: Mapping[str, bytes] = {}
         self._desk: calls.Desk | None = None
         forked.died.add_done_callback(self._died)
@@ -190,7 +185,7 @@ class Child:
             or len(requests.streaming) >= limits.streams
             or self._link.waiting() > MAX_WAITING
         ):
-            return Failure(reports.limit("TooManyRequests", self._too_many()))
+            return Failure(reports.too_many(len(requests.waiting), len(requests.streaming), limits))
         number = requests.next_number()
         if more is not None:
             head = {**head, "more": True}
@@ -206,14 +201,6 @@ class Child:
         """Nobody waits for the outcome any more: the request is cancelled in the child as well."""
         self._requests.abandon(number)
 
-    def _too_many(self) -> str:
-        waiting, streaming = len(self._requests.waiting), len(self._requests.streaming)
-        limits = self._limits
-        return (
-            f"This worker holds {waiting} requests and {streaming} streams; {limits.in_flight} and {limits.streams} at "
-            "once are the limit."
-        )
-
     def replaced(self) -> None:
         """Another takes this child's place: its WebSockets are closed with code 1012, so that clients connect again."""
         for stream in self._requests.websockets():
@@ -224,10 +211,6 @@ class Child:
         self._exit(Exit("killed"))
         self._requests.fail_all(reports.crash("The worker was stopped while it was answering."))
         self._forked.signal(signal.SIGKILL)
-
-    def pss_kb(self) -> int:
-        """The process's proportional share of memory in kB, see ``process``."""
-        return process.pss_kb(self.pid)
 
     def is_dead(self) -> bool:
         """Whether the process is gone, as the kernel sees it at this moment."""
@@ -282,7 +265,7 @@ class Child:
             self._forked.signal(_DUMP_SIGNAL)
 
     def _end_at_limit(self, kind: str, message: str) -> None:
-        report = reports.limit(kind, message, self._read_last_words(), self._sources)
+        report = reports.limit(kind, message, self._forked.read_last_words(), self._sources)
         if not self._requests:
             self.logged(0, [reports.as_record(report)], 0)
         self._requests.fail_all(report)
@@ -375,14 +358,16 @@ class Child:
             self._desk.close()
 
     def _begin(self, number: int, asker: Asker, seconds: float, on_log: OnLog | None) -> Pending:
-        if not self._requests:
-            self._budget.idle(self.cpu_seconds())
+        self._note_if_idle()
         self._link.allow_logs()
         return self._requests.begin(number, asker, time.monotonic() + seconds, on_log)
 
-    def _fewer(self) -> None:
+    def _note_if_idle(self) -> None:
         if not self._requests:
             self._budget.idle(self.cpu_seconds())
+
+    def _fewer(self) -> None:
+        self._note_if_idle()
         if self.exited.done() and not self._requests.waiting:
             # At a limit those that wait may still be answered; a stream would keep the process for ever.
             self._requests.fail_all(reports.crash("The worker was stopped, because it was at a limit."))
@@ -392,18 +377,12 @@ class Child:
         if not self.exited.done():
             self.exited.set_result(reason)
 
-    def _read_last_words(self) -> bytes:
-        with contextlib.suppress(OSError):
-            while len(self._last_words) < 65536 and (data := os.read(self._forked.last_words, 65536)):
-                self._last_words += data
-        return self._last_words
-
     def _died(self, died: asyncio.Future[int | None]) -> None:
         status = died.result()
         self.fell_with_zygote = status is None
         out_of_memory = self._leave_group is not None and self._leave_group()
         if self._requests:
-            words = self._read_last_words(), self._sources
+            words = self._forked.read_last_words(), self._sources
             message = f"This worker used more than {self._limits.memory_mb} MB of memory, its files included."
             self._requests.fail_all(
                 reports.limit("MemoryLimitExceeded", message, *words)
@@ -412,7 +391,9 @@ class Child:
             )
         self._exit(Exit("crashed" if status is not None else "restarted", status))
         if not self.is_spare.done():
-            self.is_spare.set_exception(ConnectionError(self._read_last_words().decode("utf-8", "replace")[-2000:]))
+            self.is_spare.set_exception(
+                ConnectionError(self._forked.read_last_words().decode("utf-8", "replace")[-2000:])
+            )
             self.is_spare.exception()  # seen: nobody may be waiting
         self._link.close()
         self._forked.close()

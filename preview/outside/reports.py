@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from preview import protocol
+from preview.outside.limits import Limits
 
 Text = Annotated[str, msgspec.Meta(max_length=16_384)]
 Name = Annotated[str, msgspec.Meta(max_length=1024)]
@@ -106,6 +107,15 @@ def limit(
 ) -> dict[str, Any]:
     """A report for a child that had to be killed at a limit; ``kind`` is the name shown, such as CPULimitExceeded."""
     return _written("limit", kind, message, last_words, sources)
+
+
+def too_many(waiting: int, streaming: int, limits: Limits) -> dict[str, Any]:
+    """A report for a request that its child was not asked, as it holds so many already."""
+    return limit(
+        "TooManyRequests",
+        f"This worker holds {waiting} requests and {streaming} streams; {limits.in_flight} and {limits.streams} at once are "
+        "the limit.",
+    )
 
 
 def crash(message: str, last_words: bytes = b"", sources: Mapping[str, bytes] | None = None) -> dict[str, Any]:

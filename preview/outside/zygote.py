@@ -29,6 +29,7 @@ from preview.outside.unavailable import SandboxUnavailable, explain
 
 log = logging.getLogger(__name__)
 
+MAX_LAST_WORDS = 64 * 1024
 _START = 20.0  # seconds for namespaces, exec and all imports; a second or two on a slow machine
 _SILENCE = 8.0
 """Seconds without a word where a fork is asked for: the zygote is stopped or hangs. A fork takes a millisecond; on a
@@ -53,6 +54,7 @@ class Forked:
     channel: socket.socket
     last_words: int
     pidfd: int
+    _said: bytes = b""
     died: asyncio.Future[int | None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     def signal(self, number: int) -> None:
@@ -71,6 +73,13 @@ class Forked:
     def host_pid(self) -> int:
         """The process's number here, 0 where it is gone."""
         return process.pid_of(self.pidfd)
+
+    def read_last_words(self) -> bytes:
+        """What it wrote of its own end: all of it so far, up to MAX_LAST_WORDS."""
+        with contextlib.suppress(OSError):
+            while len(self._said) < MAX_LAST_WORDS and (data := os.read(self.last_words, MAX_LAST_WORDS)):
+                self._said += data
+        return self._said
 
     def close(self) -> None:
         """Once it is dead: gives the descriptors back. Their numbers may be another child's at once, so they are forgotten."""
