@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import httptools
@@ -154,11 +155,12 @@ class Connection(_Watched, HttpToolsProtocol):
             if self.pipeline:  # uvicorn would read on, and what waits would grow
                 self.flow.pause_reading()
             return
-        # As in uvicorn, but for its timer, of which two a request would be set and taken back.
+        # As in uvicorn, but for its timer, which would be set and taken back for each request.
         self.server_state.total_requests += 1
         if not self.transport.is_closing():
             self.flow.resume_reading()
-            self.deadline = self.loop.time() + self.timeout_keep_alive
+            if not self.cycle.more_body:
+                self.deadline = self.loop.time() + self.timeout_keep_alive
 
     def handle_websocket_upgrade(self) -> None:
         longest = max(len(self.url), *(len(name) + len(value) for name, value in self.headers))
@@ -211,8 +213,9 @@ class Connection(_Watched, HttpToolsProtocol):
         scope["headers"], scope["extensions"] = headers, self._extensions
 
     def on_message_complete(self) -> None:
-        self.deadline = _NEVER
         cycle: Any = self.cycle
+        answered = cycle is not None and cycle.response_complete  # before it was whole
+        self.deadline = self.loop.time() + self.timeout_keep_alive if answered else _NEVER
         if not isinstance(cycle, Direct):  # which has no body to hear of
             super().on_message_complete()
 
@@ -222,7 +225,7 @@ class Connection(_Watched, HttpToolsProtocol):
         """Asks for what `direct` can answer. False where it is to be answered by a task, as uvicorn does it."""
         before: Any = self.cycle
         waits = before is not None and not before.response_complete
-        if waits or self.expect_100_continue or self.flow.write_paused or len(self.connections) > MAX_CONNECTIONS:
+        if waits or self.expect_100_continue or self.flow.write_paused or len(self.connections) >= MAX_CONNECTIONS:
             return False
         url = httptools.parse_url(self.url)
         target = url.path + b"?" + url.query if url.query else url.path
@@ -234,8 +237,9 @@ class Connection(_Watched, HttpToolsProtocol):
         self.cycle = self._direct = direct  # type: ignore[assignment]
         return True
 
-    def carry_on(self, direct: Direct, app: Any) -> None:
-        """The answer to ``direct`` is for a task after all; ``app`` sends it."""
+    def carry_on(self, direct: Direct, app: Any, ended: Callable[[], None]) -> None:
+        """The answer to ``direct`` is for a task after all: ``app`` sends it. ``ended`` is called in any case, also where the
+        visitor is gone before the task has begun."""
         scope: Any = {
             "type": "http", "method": direct.method, "http_version": direct.http_version, "headers": direct.headers,
             "extensions": self._extensions,
@@ -260,6 +264,8 @@ class Connection(_Watched, HttpToolsProtocol):
             self.cycle = cycle
         self._direct = None
         self._start_asgi_task(cycle, app)
+        assert self._task is not None
+        self._task[0].add_done_callback(lambda _: ended())
 
     def _answer_through(self, cycle: Any) -> None:
         answering = _Answering(cycle, self)

@@ -8,6 +8,7 @@ shutting down go on as they are. What takes longer than one write is given back 
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -41,6 +42,7 @@ class Direct:
     )  # fmt: skip
 
     message_event = _Nobody()
+    more_body = False
 
     def __init__(self, connection: Connection, front: Front, method: str, http_version: str, keep_alive: bool) -> None:
         self._connection = connection
@@ -77,18 +79,23 @@ class Direct:
     def set_result(self, outcome: Answer | Failure) -> None:
         asked, self._asked = self._asked, None  # a connection that waits for its next request must not hold the answer
         assert asked is not None
+        front, connection = self._front, self._connection
         try:
-            self._answer(asked, self._front.conclude(asked, outcome))
+            reply = front.conclude(asked, outcome)
         except Exception:
             log.exception("The front failed")
-            self._connection.abort()
-
-    def _answer(self, asked: Asked, reply: Reply) -> None:
-        connection, front = self._connection, self._front
-        if not reply.is_small or connection.flow.write_paused:
-            connection.carry_on(self, lambda scope, receive, send: front.deliver(asked, reply, scope, send))
+            front.release(asked)
+            connection.abort()
             return
-        front.release(asked)
+        if reply.stream is None:
+            front.release(asked)
+        if reply.is_small and not connection.flow.write_paused:
+            self._send(reply)
+        else:
+            connection.carry_on(self, functools.partial(front.deliver, reply), lambda: front.delivered(asked, reply))
+
+    def _send(self, reply: Reply) -> None:
+        connection = self._connection
         self.response_complete = True
         if self.disconnected or connection.transport.is_closing():
             return

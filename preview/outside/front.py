@@ -134,12 +134,18 @@ class Front:
         return Asked(request, host, run, log, number)
 
     def conclude(self, asked: Asked, outcome: Answer | Failure) -> Reply:
-        """The reply to what was begun: to be delivered, or sent by the caller, who then releases."""
+        """The reply to what was begun. The run is to be released: at once where the reply is whole, else by ``delivered``."""
         return self._reply(asked, outcome)
 
-    async def deliver(self, asked: Asked, reply: Reply, scope: Scope, send: Send) -> None:
-        """Sends a reply that takes its time, and releases."""
-        await _unless_gone(self._deliver(reply, asked.run, scope, send))
+    async def deliver(self, reply: Reply, scope: Scope, receive: Receive, send: Send) -> None:
+        """The ASGI application that sends a reply which takes its time."""
+        await _unless_gone(self._replies.send(reply, scope, send))
+
+    def delivered(self, asked: Asked, reply: Reply) -> None:
+        """Once ``deliver`` has ended, or was never begun as the visitor was gone by then."""
+        if reply.stream is not None:
+            reply.stream.close()
+            self.release(asked)
 
     def release(self, asked: Asked) -> None:
         """The run is not needed any more for what was asked."""
