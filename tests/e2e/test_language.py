@@ -87,8 +87,10 @@ def test_a_type_error_is_underlined_says_why_on_hover_and_stands_in_problems(sit
     edit.page.keyboard.press("Control+Shift+m")
     problems = edit.editor.locator(".markers-panel-container")
     expect(problems).to_contain_text("invalid-argument-type", timeout=DEADLINE_MS)
-    # What was underlined while it was half typed is not any more, and the mouse finds what it is led to.
+    # What was underlined while it was half typed is not any more, and the mouse finds what it is led to: the hint of the type,
+    # which comes last, moves the rest of the line to the right.
     expect(squiggles(edit)).to_have_count(1)
+    expect(edit.line("greet(3)")).to_contain_text(": str", timeout=DEADLINE_MS)
     squiggles(edit).hover(force=True)
     hover = edit.editor.locator(".monaco-hover:visible")
     expect(hover.first).to_contain_text("Expected `str`", timeout=DEADLINE_MS)
