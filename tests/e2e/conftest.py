@@ -203,3 +203,13 @@ def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 @pytest.fixture
 def fresh_site(browser: Browser, tmp_path: Path) -> Iterator[Site]:
     yield from _site(browser, tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def _tabs_are_closed(request: pytest.FixtureRequest) -> Iterator[None]:
+    """After each test: an editor that stays open goes on working, and a dozen of them slow down the next test's."""
+    yield
+    site = request.node.funcargs.get("site")
+    if isinstance(site, Site) and site.context is not None:
+        for page in site.context.pages:
+            page.close()
