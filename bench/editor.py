@@ -85,7 +85,7 @@ def _opening(running: Product, playwright: Playwright) -> Iterable[Row]:
     yield Row("editor interactive, cold", cold, "ms p50", "≤ 2000", cold <= 2000, f"{PROFILES} new profiles on disk")
     yield Row("editor interactive, warm", warm, "ms p50", "≤ 1200", warm <= 1200, "the same profiles once more")
     yield Row(
-        "the third time and later",
+        "the third time",
         third,
         "ms p50",
         note="compiled code is there by then; Chromium uses it on some visits",

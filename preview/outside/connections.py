@@ -79,12 +79,18 @@ class Connection(_Watched, HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         # Nobody waits for the answer any more.
+        self._silence()
         if self._task is not None:
-            task, cycle = self._task
-            cycle.disconnected = True  # uvicorn tells the latest only, which may wait behind this one
-            task.cancel()
+            self._task[0].cancel()
         if self._direct is not None:
             self._direct.abandon()
+
+    def _silence(self) -> None:
+        """Nothing can be written any more, neither of the answer under way nor of the latest, which may wait behind it and is
+        the only one that uvicorn tells."""
+        for answer in (self.cycle, self._task and self._task[1], self._direct):
+            if answer is not None:
+                answer.disconnected = True
 
     def abort(self) -> None:
         """Cuts the connection in the middle of an answer."""
@@ -98,9 +104,7 @@ class Connection(_Watched, HttpToolsProtocol):
         self._lingering, self._head_size = True, 0
         self.deadline = self.loop.time() + LINGER
         self.flow.resume_reading()
-        cycle: RequestResponseCycle | None = self.cycle
-        if cycle is not None and not cycle.response_complete:
-            cycle.disconnected = True  # a request before what is refused now: its answer could not be written any more
+        self._silence()  # of requests before what is refused now
         self.transport.write_eof()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:

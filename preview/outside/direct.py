@@ -79,23 +79,28 @@ class Direct:
     def set_result(self, outcome: Answer | Failure) -> None:
         asked, self._asked = self._asked, None  # a connection that waits for its next request must not hold the answer
         assert asked is not None
-        front, connection = self._front, self._connection
         try:
-            reply = front.conclude(asked, outcome)
+            reply = self._front.conclude(asked, outcome)
         except Exception:
-            log.exception("The front failed")
-            front.release(asked)
-            connection.abort()
+            self._front.release(asked)
+            self._failed()
             return
         if reply.stream is None:
-            front.release(asked)
-        if reply.is_small and not connection.flow.write_paused:
-            self._send(reply)
-        else:
-            connection.carry_on(self, functools.partial(front.deliver, reply), lambda: front.delivered(asked, reply))
+            self._front.release(asked)
+        try:
+            self._send(asked, reply)
+        except Exception:  # a visitor's trouble, which must not become that of the child whose frame brought the answer
+            self._failed()
 
-    def _send(self, reply: Reply) -> None:
-        connection = self._connection
+    def _failed(self) -> None:
+        log.exception("The front failed")
+        self._connection.abort()
+
+    def _send(self, asked: Asked, reply: Reply) -> None:
+        connection, front = self._connection, self._front
+        if not reply.is_small or connection.flow.write_paused:
+            connection.carry_on(self, functools.partial(front.deliver, reply), lambda: front.delivered(asked, reply))
+            return
         self.response_complete = True
         if self.disconnected or connection.transport.is_closing():
             return

@@ -91,8 +91,7 @@ class Front:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            target = scope["raw_path"] + b"?" + scope["query_string"] if scope["query_string"] else scope["raw_path"]
-            request, size = self._read_head(scope["method"], target, scope["headers"])
+            request, size = self._read_head(scope["method"], _target(scope), scope["headers"])
             if size is not None:
                 if 0 <= size <= bodies.SMALL:
                     request.body = await bodies.whole(receive)
@@ -133,10 +132,6 @@ class Front:
             return None
         return Asked(request, host, run, log, number)
 
-    def conclude(self, asked: Asked, outcome: Answer | Failure) -> Reply:
-        """The reply to what was begun. The run is to be released: at once where the reply is whole, else by ``delivered``."""
-        return self._reply(asked, outcome)
-
     async def deliver(self, reply: Reply, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI application that sends a reply which takes its time."""
         await _unless_gone(self._replies.send(reply, scope, send))
@@ -174,8 +169,7 @@ class Front:
         await receive()  # websocket.connect
         reply: Reply | None = None
         try:
-            target = scope["raw_path"] + b"?" + scope["query_string"] if scope["query_string"] else scope["raw_path"]
-            request, _ = self._read_head("GET", target, scope["headers"])
+            request, _ = self._read_head("GET", _target(scope), scope["headers"])
             request.websocket = True
             host, run = self._at_hand(request.label) or await self._find(request.label)
             try:
@@ -288,7 +282,7 @@ class Front:
             return self._fail(request, host, run, log, run.failure or failures.GONE)
         head, origin = self._head(request, host), Origin(host.host, log.id, request.depth)
         outcome = await child.request(head, request.body, log.heard, origin, more=request.more)
-        return self._reply(Asked(request, host, run, log), outcome)
+        return self.conclude(Asked(request, host, run, log), outcome)
 
     def _head(self, request: Request, host: Host) -> dict[str, Any]:
         """That of the frame to the child. Raises Refuse where it does not fit."""
@@ -306,7 +300,9 @@ class Front:
             _check_head(head)
         return head
 
-    def _reply(self, asked: Asked, outcome: Answer | Failure) -> Reply:
+    def conclude(self, asked: Asked, outcome: Answer | Failure) -> Reply:
+        """The reply to what was asked. The run of what was begun is to be released: at once where the reply is whole, else by
+        ``delivered``."""
         host, log = asked.host, asked.log
         if isinstance(outcome, Failure):
             return self._fail(asked.request, host, asked.run, log, outcome.report)
@@ -334,6 +330,11 @@ class Front:
             printed=printed, tier=self._tier,
         )  # fmt: skip
         return Reply(status, _preview_headers(headers, host, run, ms), body)
+
+
+def _target(scope: Scope) -> bytes:
+    path: bytes = scope["raw_path"]
+    return path + b"?" + scope["query_string"] if scope["query_string"] else path
 
 
 async def _unless_gone(work: Awaitable[None]) -> None:

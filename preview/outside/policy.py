@@ -108,11 +108,11 @@ def preview_headers(headers: Headers, *, editor_origin: str, revision: int, timi
         if name in _CHANGED_ON_A_PREVIEW:
             if name == b"content-security-policy":
                 value = without_frame_ancestors(value)
+                if not value:
+                    continue
             elif name == b"set-cookie":
                 value = partitioned(value) if editor_origin else value
             elif name == b"x-frame-options" or value.strip().lower() not in (b"no-referrer", b"same-origin"):
-                continue
-            if not value:
                 continue
         names.add(name)
         kept.append((name, value))

@@ -124,3 +124,27 @@ async def test_a_connection_ends_after_the_answer_where_the_client_wants_it(runn
     assert (reply.text, reply.header("connection")) == ("/whole", "close")
     assert await asyncio.wait_for(reader.read(), 10) == b""
     writer.close()
+
+
+async def test_B3_nonsense_behind_requests_that_wait_ends_their_connection_and_not_the_worker(runner: Runner) -> None:
+    await runner.preview(
+        worker("""
+import asyncio, secrets, sys
+module = sys.modules[__name__]
+module.born = getattr(module, "born", None) or secrets.token_hex()
+if "slow" in request.url:
+    await asyncio.sleep(0.3)
+return Response(module.born)""")
+    )
+    born = (await runner.fetch("/")).text
+    for waiting in ([], ["post"], ["whole"], ["post", "whole"]):
+        reader, writer = await asyncio.open_connection("127.0.0.1", runner.port)
+        writer.write(
+            request("slow", "/slow") + b"".join(request(kind, "/") for kind in waiting) + b"no HTTP at all\r\n\r\n"
+        )
+        async with asyncio.timeout(10):
+            assert (await read_reply(reader)).status == 400
+            assert await reader.read() == b""
+        await asyncio.sleep(0.5)  # until the slow one has its answer, which nobody can be given any more
+        writer.close()
+        assert (await runner.fetch("/")).text == born
