@@ -88,7 +88,7 @@ def _opening(running: Product, playwright: Playwright) -> Iterable[Row]:
         "the third time",
         third,
         "ms p50",
-        note="compiled code is there by then; Chromium uses it on some visits",
+        note="the browser has the scripts compiled by then",
     )
 
 

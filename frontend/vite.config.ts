@@ -60,6 +60,25 @@ function preloadWorkbench(): Plugin {
 }
 
 /**
+ * Writes `again.html`: the iframe's page for a browser that has compiled its scripts before (src/host/visits.ts). Chromium 156 looks
+ * for the compiled code of a module only where the script was asked for as a plain one; as a module it is always read anew, which
+ * is the quicker way as long as there is nothing compiled.
+ */
+function pageForCompiled(): Plugin {
+  return {
+    name: 'page-for-compiled',
+    apply: 'build',
+    enforce: 'post',
+    generateBundle(_options, bundle) {
+      const page = bundle['editor.html']
+      if (page?.type !== 'asset') throw new Error('editor.html is not in the bundle')
+      const source = String(page.source).replaceAll('rel="modulepreload"', 'rel="preload" as="script"')
+      this.emitFile({ type: 'asset', fileName: 'again.html', source })
+    },
+  }
+}
+
+/**
  * VS Code's own layers, the lower ones first. One chunk of all of it would be compiled by one thread, and a stack trace taken while
  * it is evaluated (there are some) would have the browser read all of its nine megabytes once more, for the line numbers.
  */
@@ -74,7 +93,7 @@ export default defineConfig({
   base: './',
   worker: { format: 'es' },
   resolve: { dedupe: ['vscode', '@codingame/monaco-vscode-api'] },
-  plugins: [preloadWorkbench(), precompress()],
+  plugins: [preloadWorkbench(), pageForCompiled(), precompress()],
   build: {
     target: 'es2022',
     outDir: 'dist',

@@ -192,7 +192,7 @@ def test_files_and_folders_are_created_renamed_and_deleted_in_the_explorer(site:
     edit.wait_until_saved()
     files = site.modules("filing")
     assert files["kit/tools.py"] == "WORD = 'tool'\n" and "lib/tools.py" not in files
-    edit.delete("kit")
+    edit.delete("kit", said="The History keeps it")
     expect(edit.row("kit")).to_have_count(0)
     edit.wait_until_saved()
     assert "kit/tools.py" not in site.modules("filing")
@@ -252,6 +252,7 @@ def test_everything_acknowledged_survives_the_death_of_every_process(site: Site)
     assert "Salve," in site.fetch(f"http://surviving.localhost:{site.workers_port}").text
     edit.page.reload()
     edit.wait_until_ready()
+    assert "/again.html?" in (edit.page.get_by_title("Editor").get_attribute("src") or ""), "not the third opening's page"
     edit.expect_preview("Xaire,")
     assert site.modules("surviving")["greeting.py"].count("Xaire") == 1
 

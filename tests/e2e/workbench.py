@@ -159,10 +159,13 @@ class EditPage:
         box.fill(to)
         self.page.keyboard.press("Enter")
 
-    def delete(self, name: str) -> None:
+    def delete(self, name: str, said: str = "") -> None:
+        """Deletes a file or folder, whose name is asked about in a dialog that says ``said``."""
         self.row(name).click()
         self.page.keyboard.press("Delete")
-        self.editor.get_by_role("dialog").get_by_role("button", name="Delete", exact=True).click()
+        dialog = self.editor.get_by_role("dialog")
+        expect(dialog).to_contain_text(said)
+        dialog.get_by_role("button", name="Delete", exact=True).click()
         expect(self.row(name)).to_have_count(0)
 
     # --- preview and deploy -----------------------------------------------------------------------------------------

@@ -14,6 +14,8 @@ export interface PortEvents {
   /** The iframe did not answer in time. */
   missing(): void
   greeting(): { theme: Theme; open: { path: string; line: number } | null }
+  /** Whether the browser is likely to have the editor's scripts compiled. */
+  compiled(): boolean
 }
 
 export class EditorPort {
@@ -51,6 +53,7 @@ export class EditorPort {
 
   private load(): void {
     const address = new URL(this.frame.dataset.src ?? '')
+    if (this.events.compiled()) address.pathname = '/again.html'
     address.searchParams.set('theme', this.events.greeting().theme)
     this.frame.src = address.href
     clearTimeout(this.timer)

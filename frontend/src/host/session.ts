@@ -14,6 +14,7 @@ import { OutboxStore, type Owner } from './outbox'
 import type { RecoveryParts } from './recovery'
 import { EditorPort } from './port'
 import { theme, type Theme } from './theme'
+import { EditorVisits } from './visits'
 
 /** What the iframe says to the page itself. */
 export type ForPage = Exclude<ToHost, { t: 'fetch' | 'reconnect' | 'store' | 'forget' }>
@@ -45,6 +46,7 @@ export class Session {
   private readonly port: EditorPort
   private readonly outbox: OutboxStore
   private readonly greeting = new Greeting()
+  private readonly visits: EditorVisits
   private readonly recovering = new Map<string, number>()
   /** What to open as soon as the iframe can. */
   private waitingOpen: OpenToEditor | null = null
@@ -55,11 +57,13 @@ export class Session {
     private readonly events: SessionEvents,
   ) {
     this.outbox = new OutboxStore(address.owner)
+    this.visits = new EditorVisits(address.frame.dataset.build ?? '')
     this.line = new Line(socketUrl(address.socket), { state: (state, why) => this.lineChanged(state, why ?? ''), frame: (text) => this.fromServer(text) })
     this.port = new EditorPort(address.frame, address.editorOrigin, {
       frame: (text) => this.fromEditor(text),
       opened: () => this.portOpened(),
       missing: () => events.port('missing'),
+      compiled: () => this.visits.compiled,
       greeting: () => ({ theme: theme(), open: this.waitingOpen && { path: this.waitingOpen.path, line: this.waitingOpen.line } }),
     })
   }
@@ -158,7 +162,10 @@ export class Session {
     else if (own.t === 'reconnect') this.line.renew()
     else if (own.t === 'store') void this.outbox.put(own).then((ok) => this.tell({ t: 'stored', n: own.n, ok }))
     else if (own.t === 'forget') void this.outbox.forget(own.client)
-    else this.events.editor(own)
+    else {
+      if (own.t === 'booted') this.visits.note()
+      this.events.editor(own)
+    }
   }
 
   private async fetch(asked: FetchToHost): Promise<void> {

@@ -7,6 +7,7 @@ import { ExtensionHostKind, registerExtension } from '@codingame/monaco-vscode-a
 import type * as vscode from 'vscode'
 import { type Entry, type EntryFile, type HistoryApi, type LiveVersion, describe, interval } from './history-api'
 import { toPath, toUri } from './space'
+import { RESTORE, RESTORE_ALL } from './wording'
 
 export interface HistoryParts {
   api: HistoryApi
@@ -48,8 +49,8 @@ function extension() {
           command('all', 'Show the History of All Files', 'files'),
           command('file', 'Show the History of the Open File', 'file'),
           command('refresh', 'Refresh', 'refresh'),
-          command('restore', 'Restore This Revision', 'discard'),
-          command('restoreAll', 'Restore All Files as of Here', 'discard'),
+          command('restore', RESTORE, 'discard'),
+          command('restoreAll', RESTORE_ALL, 'discard'),
           command('compare', 'Compare with Now', 'git-compare'),
           command('open', 'Show the Change'),
           command('more', 'Show Older Changes'),

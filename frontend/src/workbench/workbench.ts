@@ -25,6 +25,7 @@ import { overrides, provideWorkers } from './services'
 import { THEMES, type Theme, settings } from './settings'
 import { nameRoot, toUri } from './space'
 import { TreeView } from './treeview'
+import { correctSentences } from './wording'
 
 /** Pixels of width under which the side bar would leave too little for the text. */
 const NARROW = 600
@@ -58,6 +59,7 @@ export async function start({ link, client, relay, theme, open }: Start): Promis
   const files = new WorkerFileSystem(client, new Contents(link, () => client.worker))
   const container = document.getElementById('workbench')!
   forgiveCancelled()
+  correctSentences()
   provideWorkers()
   registerLanguages()
   registerFileSystemOverlay(1, files)

@@ -26,6 +26,7 @@ MAX_CALLS = 32
 ASK_AGAIN = 10.0
 """Seconds after which it is asked again whether a worker may call another."""
 _REMEMBERED = 4096
+_NOBODY = "There are no other workers here."
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,57}")
 _ENTRYPOINT = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
@@ -78,7 +79,7 @@ class Services:
     async def _fetch(self, context: Context, asked: _Request, body: bytes) -> tuple[Any, bytes]:
         to = _admit(context, asked.binding)
         if self.ask is None:
-            raise CallError("unknown", "There are no other workers here.")
+            raise CallError("unknown", _NOBODY)
         if to.entrypoint:  # what the public address does not show
             await self._check(context, asked.binding, to)
         parts = urlsplit(asked.url)
@@ -89,7 +90,7 @@ class Services:
     async def _call(self, context: Context, asked: _Method, body: bytes) -> tuple[Any, bytes]:
         to = _admit(context, asked.binding)
         if self.invoke is None:
-            raise CallError("unknown", "There are no other workers here.")
+            raise CallError("unknown", _NOBODY)
         await self._check(context, asked.binding, to)
         return await self.invoke(to, asked.name, body)
 

@@ -60,6 +60,12 @@ def vite(entry: str, required: bool = True) -> SafeString:
     return mark_safe("\n".join(part for part in parts if part))
 
 
+@register.simple_tag
+def vite_script(entry: str) -> str:
+    """The path of an entry's script, whose name changes with whatever it loads. Raises FrontendNotBuilt."""
+    return find(dist() / ".vite" / "manifest.json", entry).script
+
+
 def find(manifest: Path, entry: str) -> Entry:
     """The entry with the styles and chunks of all its static imports, each once, dependencies first."""
     try:

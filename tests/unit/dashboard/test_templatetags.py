@@ -13,7 +13,7 @@ from django.test import override_settings
 
 import tests.with_django  # noqa: F401
 from quickedit.dashboard.templatetags import ui
-from quickedit.dashboard.templatetags.vite import FrontendNotBuilt, find, vite
+from quickedit.dashboard.templatetags.vite import FrontendNotBuilt, find, vite, vite_script
 
 ROOT = Path(__file__).resolve().parents[3]
 TEMPLATES = [path for app in ("dashboard", "editor", "accounts") for path in (ROOT / "quickedit" / app).rglob("*.html")]
@@ -49,6 +49,12 @@ def test_an_entry_comes_with_the_styles_and_chunks_of_its_static_imports_depende
     assert entry.styles == ("assets/deep-1.css", "assets/shared-1.css", "assets/edit-1.css")
     assert entry.imports == ("assets/deep-1.js", "assets/shared-1.js")
     assert entry.script == "assets/edit-1.js"
+
+
+def test_the_script_of_an_entry_names_what_was_built(dist: Path) -> None:
+    assert vite_script("src/host/edit.ts") == "assets/edit-1.js"
+    with pytest.raises(FrontendNotBuilt):
+        vite_script("editor.html")
 
 
 def test_the_tags_name_files_below_the_static_address_and_nothing_inline(dist: Path) -> None:
