@@ -252,7 +252,9 @@ def test_everything_acknowledged_survives_the_death_of_every_process(site: Site)
     assert "Salve," in site.fetch(f"http://surviving.localhost:{site.workers_port}").text
     edit.page.reload()
     edit.wait_until_ready()
-    assert "/again.html?" in (edit.page.get_by_title("Editor").get_attribute("src") or ""), "not the third opening's page"
+    assert "/again.html?" in (edit.page.get_by_title("Editor").get_attribute("src") or ""), (
+        "not the third opening's page"
+    )
     edit.expect_preview("Xaire,")
     assert site.modules("surviving")["greeting.py"].count("Xaire") == 1
 
