@@ -76,8 +76,8 @@ CONNECT_WAIT = 3.0
 """Seconds that a question waits for the runner to come (back)."""
 QUICK = 5.0
 """Seconds for an answer that needs no user code."""
-RUN_WAIT = 20.0
-"""Seconds for a run: above the CPU limit of the import of a program."""
+RUN_WAIT = 140.0
+"""Seconds for a run: above the time that an installation of packages and the import of a program may take."""
 REQUEST_WAIT = 40.0
 """Seconds for a request: above the wall limit of a request."""
 DATA_WAIT = 15.0

@@ -24,6 +24,8 @@ _TAG = struct.Struct("<cI")
 _STATUS = struct.Struct("<i")
 
 Tier = Literal["A", "B", "off"]
+ENVIRONMENTS = "/environments"
+"""Where the folder of environments stands in a root of our own (tier A)."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Plan:
     ``landlock`` asks for the rights of an older ABI than the kernel's, and ``without`` names walls of tier B to leave out
     ("landlock", "seccomp"): both are for tests, which show with them that each wall is what holds.
     ``packages`` is the folder of packages that workers may import, "" for none; ``preload`` names those that the zygote
-    imports itself.
+    imports itself. ``environments`` is the folder of those packages that single workers asked for, "" for none.
     """
 
     tier: Tier
@@ -53,6 +55,7 @@ class Plan:
     without: list[str] = field(default_factory=list)
     packages: str = ""
     preload: list[str] = field(default_factory=list)
+    environments: str = ""
 
     def dump(self) -> str:
         return json.dumps(asdict(self))

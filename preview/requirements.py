@@ -28,11 +28,13 @@ _NAME = re.compile(r"\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)")
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """One package that a file asks for; ``name`` in its normal form (PEP 503), ``line`` 1-based, 0 where unknown."""
+    """One package that a file asks for; ``name`` in its normal form (PEP 503), ``text`` the entry as it stands there, ``line``
+    1-based, 0 where unknown."""
 
     name: str
     path: str
     line: int
+    text: str
 
 
 def normal(name: str) -> str:
@@ -88,7 +90,8 @@ def _of_project(content: bytes) -> Iterator[Requirement]:
             continue
         at = text.find(entry, position)
         position = max(at, position)
-        yield Requirement(normal(match[1]), "pyproject.toml", text.count("\n", 0, at) + 1 if at >= 0 else 0)
+        line = text.count("\n", 0, at) + 1 if at >= 0 else 0
+        yield Requirement(normal(match[1]), "pyproject.toml", line, entry.strip())
 
 
 def _of_list(content: bytes) -> Iterator[Requirement]:
@@ -97,4 +100,6 @@ def _of_list(content: bytes) -> Iterator[Requirement]:
     for number, line in enumerate(content.decode("utf-8-sig", "replace").splitlines(), 1):
         entry = line.partition("#")[0].strip()
         if entry and not entry.startswith("-") and ";" not in entry and (match := _NAME.match(entry)):
-            yield Requirement(normal(match[1]), "requirements.txt", number)
+            # What pip-compile writes beside it, digests and the sign that the line goes on, says nothing that is needed.
+            entry = entry.partition(" --")[0].rstrip("\\ ")
+            yield Requirement(normal(match[1]), "requirements.txt", number, entry)

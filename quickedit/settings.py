@@ -133,6 +133,7 @@ WORKERS_SCHEME = "https" if HTTPS else "http"
 SANDBOX = _choice("QUICKEDIT_SANDBOX", "auto", ("auto", "A", "B", "off"))
 OUTBOUND_ALLOW = _text("QUICKEDIT_OUTBOUND_ALLOW")
 OUTBOUND_DENY = _text("QUICKEDIT_OUTBOUND_DENY")
+PACKAGE_INDEX = _secret("QUICKEDIT_PACKAGE_INDEX")
 FRONTEND_DIST = Path(_text("QUICKEDIT_DIST_DIR", str(BASE_DIR / "frontend" / "dist"))).expanduser().resolve()
 RUNNER_SOCKET = DATA_DIR / "run" / "runner.sock"
 BUNDLES_DIR = DATA_DIR / "bundles"

@@ -23,6 +23,7 @@ for _name in [name for name in os.environ if name.startswith("QUICKEDIT_") and n
     del os.environ[_name]
 _DATA = Path(tempfile.mkdtemp(prefix="quickedit-tests-", dir=memory_directory()))
 os.environ["QUICKEDIT_DATA_DIR"] = str(_DATA)
+os.environ["QUICKEDIT_PACKAGE_INDEX"] = "off"  # what a test installs comes from an index of its own
 os.environ["DJANGO_SETTINGS_MODULE"] = "quickedit.settings"
 
 

@@ -60,7 +60,7 @@ def main() -> NoReturn:
 def _into_tier_b(plan: forking.Plan) -> forking.Plan:
     """Without namespaces: the host's tree stays in sight, and Landlock leaves of it what the interpreter needs."""
     _step("marking workers as the first to go when memory runs out", _prefer_as_victim)
-    read = _step("reading the interpreter's files", lambda: layout.readable(plan.packages))
+    read = _step("reading the interpreter's files", lambda: layout.readable(plan.packages, plan.environments))
     library = os.path.realpath(os.__file__)
     own_uids = os.geteuid() == 0 and _step("forking", lambda: _readable_by_others(library, plan.uid_base + 1))
     return dataclasses.replace(
@@ -85,7 +85,7 @@ def _readable_by_others(path: str, uid: int) -> bool:
 
 def _into_tier_a(control: int, plan: forking.Plan) -> NoReturn:
     privileged = os.geteuid() == 0
-    binds = _step("reading the interpreter's files", lambda: layout.shown(plan.packages))
+    binds = _step("reading the interpreter's files", lambda: layout.shown(plan.packages, plan.environments))
     _step("marking workers as the first to go when memory runs out", _prefer_as_victim)
     if privileged:
         # Root binds the files while it is still root on the host: afterwards it could not even pass through /root.

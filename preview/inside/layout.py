@@ -14,6 +14,8 @@ import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 
+from preview.forking import ENVIRONMENTS
+
 LIBRARY_FOLDERS = ("/lib/", "/lib64/", "/usr/lib/", "/usr/lib64/")
 _VERSION = f"python{sys.version_info.major}.{sys.version_info.minor}"
 PYTHON = f"/usr/bin/{_VERSION}"
@@ -35,9 +37,9 @@ class Shown:
     target: str
 
 
-def shown(packages: str = "") -> list[Shown]:
-    """The bind mounts, parents before children; ``packages`` is the folder of packages, "" for none. Raises OSError
-    where a part cannot be read."""
+def shown(packages: str = "", environments: str = "") -> list[Shown]:
+    """The bind mounts, parents before children; ``packages`` is the folder of packages and ``environments`` that of what
+    single workers asked for, "" for none. Raises OSError where a part cannot be read."""
     stdlib = os.path.realpath(sysconfig.get_path("stdlib"))
     executable = os.path.realpath(sys.executable)
     binds = [Shown(stdlib, STDLIB), Shown(executable, PYTHON)]
@@ -57,6 +59,8 @@ def shown(packages: str = "") -> list[Shown]:
         binds.append(Shown("/usr/share/zoneinfo", "/usr/share/zoneinfo"))
     if packages:
         binds.append(Shown(packages, PACKAGES))
+    if environments:
+        binds.append(Shown(environments, ENVIRONMENTS))
     return sorted(binds, key=lambda bind: bind.target)
 
 
@@ -66,18 +70,18 @@ def library_path(binds: list[Shown]) -> str:
     return ":".join(["/usr/lib", *sorted(folder for folder in folders if os.path.isdir(folder))])
 
 
-def readable(packages: str = "") -> list[str]:
+def readable(packages: str = "", environments: str = "") -> list[str]:
     """Where there is no root of our own (tier B): the host's paths that a worker may read, and all below them.
 
     The standard library without packages installed beside it, the C libraries' folders, our API's sources, and the
-    folder of packages.
+    folders of packages.
     """
     stdlib = Path(os.path.realpath(sysconfig.get_path("stdlib")))
     paths = [str(path) for path in stdlib.iterdir() if path.name not in ("site-packages", "dist-packages")]
     paths += [bind.source for bind in shown() if bind.source != str(stdlib)]
     here = Path(__file__).resolve().parent
     paths += ["/etc/ld.so.cache", "/dev/zero", "/dev/urandom", str(here / "workers"), str(here / "shims")]
-    paths += [packages] if packages else []
+    paths += [folder for folder in (packages, environments) if folder]
     return [path for path in dict.fromkeys(paths) if os.access(path, os.R_OK)]
 
 

@@ -67,12 +67,14 @@ class Children:
         sandbox: str = "auto",
         python: str = sys.executable,
         packages: Path | None = PACKAGES,
+        environments: Path | None = None,
         preload: Iterable[str] = (),
         number: int = 0,
         landlock: int | None = None,
         without: Sequence[str] = (),
     ) -> None:
-        """``preload`` names packages that the zygote imports, ``number`` tells such a zygote's uids from others'.
+        """``environments`` is the folder with what single workers asked for, ``preload`` names packages that the zygote imports,
+        ``number`` tells such a zygote's uids from others'.
 
         ``landlock`` and ``without`` are for tests, see forking.Plan; neither can be reached from a setting."""
         if sandbox not in SANDBOXES:
@@ -88,7 +90,8 @@ class Children:
         """Compiled modules, by tenant."""
         self._interpreter = python
         self._packages = packages
-        plan = _plan(limits, "A" if sandbox == "auto" else sandbox, packages)
+        self._environments = environments
+        plan = _plan(limits, "A" if sandbox == "auto" else sandbox, packages, environments)
         plan = dataclasses.replace(plan, landlock=landlock, without=list(without), preload=sorted(preload))
         self._plan = dataclasses.replace(plan, uid_base=plan.uid_base and plan.uid_base + number * plan.uid_width)
         self._warm = Warm(self._warmed)
@@ -211,6 +214,10 @@ class Children:
                 return child
         raise SandboxUnavailable("The sandbox keeps ending while this worker is loaded.")
 
+    def place(self, environment: str) -> str:
+        """Where a child finds an environment of packages."""
+        return os.path.join(forking.ENVIRONMENTS if self.tier == "A" else self._plan.environments, environment)
+
     @property
     def in_use(self) -> bool:
         """Whether any child is more than a spare."""
@@ -224,6 +231,7 @@ class Children:
             sandbox=self.tier,
             python=self._interpreter,
             packages=self._packages,
+            environments=self._environments,
             preload=packages,
             number=number,
         )
@@ -340,7 +348,7 @@ class Children:
         self._fill()
 
 
-def _plan(limits: Limits, tier: str, packages: Path | None) -> forking.Plan:
+def _plan(limits: Limits, tier: str, packages: Path | None, environments: Path | None) -> forking.Plan:
     return forking.Plan(
         tier=tier,  # type: ignore[arg-type]
         address_space=limits.address_space,
@@ -350,4 +358,5 @@ def _plan(limits: Limits, tier: str, packages: Path | None) -> forking.Plan:
         threads=limits.threads,
         uid_base=UID_BASE if os.geteuid() == 0 else 0,
         packages=str(packages) if packages is not None and packages.is_dir() else "",
+        environments=str(environments) if environments is not None and environments.is_dir() else "",
     )

@@ -29,6 +29,7 @@ from preview.outside.bindings import scripts
 from preview.outside.bundles import Bundles
 from preview.outside.capabilities import Capabilities
 from preview.outside.children import Children, SandboxUnavailable
+from preview.outside.environments import INDEX, Environments
 from preview.outside.folder import Folder, Signature, TooMuch
 from preview.outside.front import Front
 from preview.outside.hosts import BadHost
@@ -78,7 +79,8 @@ async def _serve(folder: Folder, port: int, sandbox: str, allow: str, sql: Seque
     signature = folder.signature()
     listening = bind("127.0.0.1", port)
     limits = Limits()
-    children = Children(limits, spares=2, sandbox=sandbox)
+    environments = Environments(folder.root / DATA / "packages", os.environ.get(INDEX, ""))
+    children = Children(limits, spares=2, sandbox=sandbox, environments=environments.ready_ones)
     with tempfile.TemporaryDirectory(prefix="quickedit-dev-") as scratch:
         bundles = Bundles(Path(scratch))
         sink = LogSink(_print_events)
@@ -87,9 +89,11 @@ async def _serve(folder: Folder, port: int, sandbox: str, allow: str, sql: Seque
         capabilities = Capabilities(policy, folder.root / DATA, layered=False)
         bindings = capabilities.bindings
         programs = Programs(
-            children, bundles, _NoSource(), outside_requests(sink), capabilities.calls, wall_s=limits.wall_s
-        )
+            children, bundles, _NoSource(), outside_requests(sink), capabilities.calls,
+            wall_s=limits.wall_s, environments=environments,
+        )  # fmt: skip
         await children.start()
+        environments.check(children.tier)
         try:
             bindings.start(programs, sink, None, confined=children.tier != "off")
             for wanted in sql:
@@ -102,6 +106,7 @@ async def _serve(folder: Folder, port: int, sandbox: str, allow: str, sql: Seque
         finally:
             bindings.stop()
             programs.close()
+            await environments.close()
             await children.close()
             await capabilities.close()
             bundles.close()

@@ -17,11 +17,12 @@ from typing import Any
 
 from preview.bundle import BadModulePath, BundleTooLarge, Config, ConfigError, check_modules, read_config
 from preview.exchange import Fault, NeedModules, PeerAway, Program, Ready, Refused, Unparsed
-from preview.outside import failures, packages
+from preview.outside import failures
 from preview.outside.bundles import BadDigest, Bundles
 from preview.outside.calls import Calls
 from preview.outside.children import CLEAR_AFTER, Child, Children
 from preview.outside.children import Unparsed as DoesNotParse
+from preview.outside.environments import Environments
 from preview.outside.hosts import Source
 from preview.outside.warm import PRELOADABLE
 from preview.protocol import ProtocolError, unpack_modules
@@ -76,6 +77,8 @@ class _Slot:
     """What web last said this key is, where no run of it has begun yet."""
     trouble: str = ""
     """Why the last load ended without a run."""
+    environment: str = ""
+    """The name of the packages that the last run asked for."""
     used: float = field(default_factory=time.monotonic)
 
 
@@ -83,7 +86,15 @@ class Programs:
     """All programs of one runner. Use from one event loop."""
 
     def __init__(
-        self, children: Children, bundles: Bundles, source: Source, heard: Heard, calls: Calls, *, wall_s: float
+        self,
+        children: Children,
+        bundles: Bundles,
+        source: Source,
+        heard: Heard,
+        calls: Calls,
+        *,
+        wall_s: float,
+        environments: Environments | None = None,
     ) -> None:
         self._children = children
         self._bundles = bundles
@@ -91,6 +102,7 @@ class Programs:
         self._heard = heard
         self._calls = calls
         self._wall_s = wall_s
+        self._environments = environments
         self.on_loaded: Callable[[Program, Config], None] = lambda program, config: None
         """Hears of each program that answers from now on, with its configuration."""
         self._slots: dict[str, _Slot] = {}
@@ -242,10 +254,12 @@ class Programs:
             self._swap(slot, Run(program, None, failures.plain_report("Bad bundle", str(error))))
             raise Refused("bad-bundle", str(error)) from None
         seen = {path: hash(content) for path, content in modules.items()}
-        self._name_missing_packages(slot, program, modules, seen)
+        environment = await self._environment(slot, program, modules, seen)
         desk = self._calls.desk(program, config, lambda records, dropped: self._heard(program, records, dropped))
         try:
-            meta = _meta(program, config, seen, slot.run)
+            meta = _meta(program, config, seen, slot.run) | {
+                "environment": environment and self._children.place(environment)
+            }
             child = await self._children.load(modules, meta, desk, program.key)
         except DoesNotParse as error:
             unparsed = Unparsed(error.path, error.line, error.column, error.message)
@@ -257,17 +271,21 @@ class Programs:
         except Exception as error:
             log.exception("A program could not be loaded")
             raise Unavailable(f"The sandbox could not run the program: {error}") from error
+        slot.environment = environment
         return self._loaded(slot, program, config, child, seen, began)
 
-    def _name_missing_packages(
+    async def _environment(
         self, slot: _Slot, program: Program, modules: Mapping[str, bytes], seen: Mapping[str, int]
-    ) -> None:
-        """In the log, when what the worker asks for has changed: it runs without, and may do well so."""
+    ) -> str:
+        """The packages that the worker asks for. What cannot be had is in its log, where what it asks for has changed."""
+        if self._environments is None:
+            return ""
         last = (slot.run.seen if slot.run is not None else None) or {}
-        if all(last.get(path) == seen.get(path) for path in ("pyproject.toml", "requirements.txt")):
-            return
-        if missing := packages.warnings(modules, int(time.time() * 1000)):
-            self._heard(program, missing, 0)
+        changed = any(last.get(path) != seen.get(path) for path in ("pyproject.toml", "requirements.txt"))
+        used = {each.environment for each in self._slots.values()}
+        return await self._environments.get(
+            modules, lambda records: self._heard(program, records, 0), changed=changed, used=used
+        )
 
     def _loaded(
         self, slot: _Slot, program: Program, config: Config, child: Child, seen: dict[str, int], began: float

@@ -26,6 +26,7 @@ from preview.outside.bundles import Bundles
 from preview.outside.capabilities import Capabilities
 from preview.outside.children import SANDBOXES, Children, SandboxUnavailable
 from preview.outside.control import Control, Web
+from preview.outside.environments import INDEX, Environments
 from preview.outside.front import Front
 from preview.outside.hosts import Hosts
 from preview.outside.limits import Limits
@@ -76,7 +77,8 @@ def _parser() -> argparse.ArgumentParser:
 async def _serve(options: argparse.Namespace) -> None:
     limits = Limits(cpu_s=options.cpu, wall_s=options.wall, memory_mb=options.memory)
     listening = bind(options.bind, options.port)
-    children = Children(limits, spares=options.spares, sandbox=options.sandbox)
+    environments = Environments(options.data / "packages", os.environ.get(INDEX, ""))
+    children = Children(limits, spares=options.spares, sandbox=options.sandbox, environments=environments.ready_ones)
     bundles = Bundles(options.data / "bundles")
     web = Web()
     sink = LogSink(web.tell_logs)
@@ -84,9 +86,13 @@ async def _serve(options: argparse.Namespace) -> None:
     policy = Policy(parse_rules(options.allow), parse_rules(options.deny), own_ports)
     capabilities = Capabilities(policy, options.data / "data")
     bindings = capabilities.bindings
-    programs = Programs(children, bundles, web, outside_requests(sink), capabilities.calls, wall_s=limits.wall_s)
+    programs = Programs(
+        children, bundles, web, outside_requests(sink), capabilities.calls,
+        wall_s=limits.wall_s, environments=environments,
+    )  # fmt: skip
     hosts = Hosts(options.domain, web)
     await children.start()
+    environments.check(children.tier)
     try:
         front = Front(hosts, programs, sink, scheme=options.scheme, tier=children.tier)
         health = Health(children.tier, children.python, platform.release())
@@ -125,6 +131,7 @@ async def _serve(options: argparse.Namespace) -> None:
     finally:
         bindings.stop()
         programs.close()
+        await environments.close()
         await children.close()
         await capabilities.close()
         bundles.close()

@@ -20,11 +20,13 @@ _ALL_OF_ABI_1 = (1 << 13) - 1
 
 _EXECUTE = 1 << 0
 _READ = _READ_FILE | _READ_DIR
+_MAKE_SYM = 1 << 12
 # Neither links nor sockets, pipes or devices can be made, and nothing is executed.
 _USE = _READ | _WRITE_FILE | _REMOVE_DIR | _REMOVE_FILE | _MAKE_DIR | _MAKE_REG | _REFER | _TRUNCATE
-_ONLY_FOLDERS = _READ_DIR | _REMOVE_DIR | _REMOVE_FILE | _MAKE_DIR | _MAKE_REG | _REFER
+_ONLY_FOLDERS = _READ_DIR | _REMOVE_DIR | _REMOVE_FILE | _MAKE_DIR | _MAKE_REG | _MAKE_SYM | _REFER
 
 _NET_ALL = 3  # bind and connect, TCP
+_NET_BIND = 1
 _SCOPE_ALL = 3  # abstract Unix sockets, signals
 _CREATE_VERSION = 1
 _RULE_PATH_BENEATH = 1
@@ -46,13 +48,21 @@ def _known(version: int) -> int:
     return rights
 
 
-def restrict(*, read: Iterable[str], use: Iterable[str], run: Iterable[str] = (), version: int | None = None) -> None:
-    """From now on this process reads ``read``, makes, changes and removes files in ``use``, executes what lies below ``run``,
-    and reaches nothing else.
+def restrict(
+    *,
+    read: Iterable[str],
+    use: Iterable[str],
+    run: Iterable[str] = (),
+    link: Iterable[str] = (),
+    connect: bool = False,
+    version: int | None = None,
+) -> None:
+    """From now on this process reads ``read``, makes, changes and removes files in ``use``, in ``link`` symbolic links as well,
+    executes what lies below ``run``, opens TCP connections only where ``connect`` says so, and reaches nothing else.
 
     Irreversible; needs no_new_privileges(). ``version`` lowers the ABI, for tests. Raises OSError.
     """
-    rules = ruleset(read=read, use=use, run=run, version=version)
+    rules = ruleset(read=read, use=use, run=run, link=link, connect=connect, version=version)
     try:
         enter(rules)
     finally:
@@ -65,6 +75,8 @@ def ruleset(
     use: Iterable[str],
     run: Iterable[str] = (),
     browse: Iterable[str] = (),
+    link: Iterable[str] = (),
+    connect: bool = False,
     version: int | None = None,
 ) -> int:
     """A descriptor of these rules, for `enter`; one serves any number of processes. Raises OSError.
@@ -77,12 +89,15 @@ def ruleset(
     known = _known(version)
     attributes = struct.pack("Q", known)
     if version >= 4:
-        attributes += struct.pack("Q", _NET_ALL)
+        attributes += struct.pack("Q", _NET_BIND if connect else _NET_ALL)
     if version >= 6:
         attributes += struct.pack("Q", _SCOPE_ALL)
     rules = syscall("landlock_create_ruleset", attributes, len(attributes), 0)
     try:
-        for paths, rights in ((read, _READ), (use, _USE), (run, _READ | _EXECUTE), (browse, _READ_DIR)):
+        allowed = (
+            (read, _READ), (use, _USE), (run, _READ | _EXECUTE), (browse, _READ_DIR), (link, _USE | _MAKE_SYM),
+        )  # fmt: skip
+        for paths, rights in allowed:
             for path in paths:
                 _allow(rules, path, rights & known)
     except OSError:

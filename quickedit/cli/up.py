@@ -27,7 +27,7 @@ from quickedit.cli.supervise import Supervisor, single_threaded
 # The last processes of a Quick Edit that was killed take a moment to be gone, and keep its lock and its ports until then.
 _PATIENCE = 3.0  # seconds
 
-_FOR_THE_RUNNER = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR")
+_FOR_THE_RUNNER = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "SSL_CERT_FILE")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -130,6 +130,7 @@ def _take(lock: IO[str], data_dir: Path) -> None:
 def _exec_runner(settings: Any) -> None:
     """In the child: becomes the runner."""
     environment = {name: os.environ[name] for name in _FOR_THE_RUNNER if name in os.environ}
+    environment["QUICKEDIT_PACKAGE_INDEX"] = settings.PACKAGE_INDEX
     command = [
         sys.executable, "-m", "preview.outside.serve",
         "--socket", str(settings.RUNNER_SOCKET), "--bind", settings.BIND, "--port", str(settings.WORKERS_PORT),

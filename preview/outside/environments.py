@@ -1,0 +1,289 @@
+"""Packages that single workers ask for: fetched by ``uv``, wheels only, into folders that workers can only read.
+
+`programs` asks for the environment of a program before it loads it. One environment serves every worker that asks for the
+same; it is named by a digest of the requirements, the runtime's own packages and the interpreter, made aside and moved into
+place whole. The versions of the runtime's packages hold for it as constraints, as a zygote may have imported them already.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import platform
+import re
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import uv
+
+from preview.outside.packages import installed, record
+from preview.requirements import Requirement, asked_for
+from preview.sandbox import landlock
+
+log = logging.getLogger(__name__)
+
+INDEX = "QUICKEDIT_PACKAGE_INDEX"
+"""The environment variable that names the index. Not an argument: an address may hold a password."""
+OFF = "off"
+"""The index that means: nothing is installed."""
+LONGEST = 120.0
+"""Seconds for one installation."""
+MAX_BYTES = 512 * 1024 * 1024
+"""Bytes of one environment, what is fetched for it included."""
+MAX_KEPT = 64
+"""Environments kept; above it the one unused for longest goes, unless a program has it."""
+AGAIN_AFTER = 30.0
+"""Seconds after which what could not be had is tried again."""
+_AT_ONCE = 2
+_MAX_SAID = 2000
+_ROOT = str(Path(__file__).resolve().parents[2])
+_START = f"import sys; sys.path.insert(0, {_ROOT!r}); from preview.inside import install; install.main()"
+_PLAIN = re.compile(
+    r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9._, -]*\])?\s*((===|==|~=|!=|<=|>=|<|>)\s*[A-Za-z0-9.*+!_-]+\s*,?\s*)*"
+)
+_ADDED = re.compile(r"^ \+ ([^=\s]+)==(\S+)", re.MULTILINE)
+
+Tell = Callable[[list[dict[str, Any]]], None]
+
+
+class NotInstalled(Exception):
+    """What was asked for cannot be had. The message says why, for the author of the worker."""
+
+
+class Environments:
+    """The environments below one folder. ``index`` is the address of a package index, "" for uv's own, OFF for none."""
+
+    def __init__(self, folder: Path, index: str = "") -> None:
+        self.ready_ones = folder / "ready"
+        """An environment is the folder in it that ``get`` names; whoever knows no name cannot list them."""
+        self._making = folder / "making"
+        self._index = index
+        self._why_not = "" if index != OFF else "none are installed when a worker asks"
+        self._installing: dict[str, asyncio.Task[str]] = {}
+        self._failed: dict[str, tuple[float, str]] = {}
+        self._turns = asyncio.Semaphore(_AT_ONCE)
+        if self._why_not:
+            return
+        if landlock.abi() < 1:
+            self._why_not = "none can be installed when a worker asks, as this kernel has no Landlock"
+            return
+        shutil.rmtree(self._making, ignore_errors=True)
+        self._making.mkdir(mode=0o700, parents=True)
+        self.ready_ones.mkdir(mode=0o711, exist_ok=True)
+
+    def check(self, tier: str) -> None:
+        """Once the sandbox's tier is known: where workers could not read an environment, none is made."""
+        if self._why_not or tier != "B" or os.geteuid() != 0:
+            return
+        closed = next((each for each in self.ready_ones.parents if not each.stat().st_mode & 0o001), None)
+        if closed is not None:
+            self._why_not = f"none are installed, as workers run as other users here and {closed} is closed to those"
+
+    async def get(self, modules: Mapping[str, bytes], tell: Tell, *, changed: bool, used: Collection[str] = ()) -> str:
+        """The name of the environment for what the modules ask for, made where it is not there; "" where they need none, or it
+        cannot be had: then the program runs without, and may do well so. ``tell`` hears of progress and of what cannot be had;
+        unless ``changed``, only of what is new. Environments in ``used`` stay."""
+        asked = asked_for(modules)
+        plain = [each for each in asked if _PLAIN.fullmatch(each.text)]
+        if changed and (refused := [record(each, "error", _not_plain(each)) for each in asked if each not in plain]):
+            tell(refused)
+        missing = [each for each in plain if each.name not in installed()]
+        if not missing:
+            return ""
+        if self._why_not:
+            if changed:
+                tell([record(each, "warning", f"{_asks(each)}, and {self._why_not}.") for each in missing])
+            return ""
+        name = _name(plain)
+        if (self.ready_ones / name).is_dir():
+            os.utime(self.ready_ones / name)
+            return name
+        until, why = self._failed.get(name, (0.0, ""))
+        if until > time.monotonic():
+            if changed:
+                tell([record(missing[0], "error", why)])
+            return ""
+        return await self._made(name, plain, missing, tell, used)
+
+    async def close(self) -> None:
+        for task in self._installing.values():
+            task.cancel()
+        await asyncio.gather(*self._installing.values(), return_exceptions=True)
+
+    async def _made(
+        self, name: str, plain: Sequence[Requirement], missing: Sequence[Requirement], tell: Tell, used: Collection[str]
+    ) -> str:
+        task = self._installing.get(name)
+        if task is None:
+            names = ", ".join(each.text for each in missing)
+            tell([record(missing[0], "info", f"Installing {names}. The worker starts when that is done.")])
+            task = asyncio.create_task(self._install(name, plain), name=f"packages {name}")
+            self._installing[name] = task
+            task.add_done_callback(lambda _: self._installing.pop(name, None))
+        try:
+            # A newer run of the program cancels this one's wait, and waits for the same.
+            done = await asyncio.shield(task)
+        except NotInstalled as error:
+            tell([record(missing[0], "error", str(error))])
+            return ""
+        tell([record(missing[0], "info", done)])
+        self._make_room({name, *used})
+        return name
+
+    async def _install(self, name: str, plain: Sequence[Requirement]) -> str:
+        """Says what was installed. Raises NotInstalled."""
+        began = time.monotonic()
+        async with self._turns:
+            staging = Path(tempfile.mkdtemp(dir=self._making))
+            try:
+                said = await self._run_uv(staging, plain)
+                await asyncio.to_thread(_tidy, staging / "site")
+                os.rename(staging / "site", self.ready_ones / name)
+            except NotInstalled as error:
+                self._failed[name] = time.monotonic() + AGAIN_AFTER, str(error)
+                raise
+            except OSError as error:
+                log.exception("An environment of packages could not be made")
+                raise NotInstalled(f"The packages could not be installed: {error.strerror}.") from error
+            finally:
+                await asyncio.to_thread(shutil.rmtree, staging, ignore_errors=True)
+        added = ", ".join(f"{found[1]} {found[2]}" for found in _ADDED.finditer(said))
+        return f"Installed {added} in {time.monotonic() - began:.1f} s."
+
+    async def _run_uv(self, staging: Path, plain: Sequence[Requirement]) -> str:
+        """What uv said. Raises NotInstalled."""
+        process = await asyncio.create_subprocess_exec(
+            *_command(staging, plain, self._index), env={"LANG": "C.UTF-8", "PATH": "/usr/bin:/bin"}, cwd="/",
+            start_new_session=True, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        watching = asyncio.create_task(_end_where_too_large(process.pid, staging))
+        try:
+            said, _ = await asyncio.wait_for(process.communicate(), LONGEST)
+        except TimeoutError:
+            raise NotInstalled(f"The packages could not be installed within {LONGEST:g} s.") from None
+        finally:
+            watching.cancel()
+            if process.returncode is None:
+                _end(process.pid)
+                await process.wait()
+        text = said.decode("utf-8", "replace").replace(str(staging), "")
+        if watching.done() and not watching.cancelled():
+            raise NotInstalled(f"The packages are larger than {MAX_BYTES // 1024 // 1024} MB together.")
+        if process.returncode:
+            raise NotInstalled(_why(text))
+        return text
+
+    def _make_room(self, keep: Collection[str]) -> None:
+        kept = sorted(self.ready_ones.iterdir(), key=lambda folder: folder.stat().st_mtime, reverse=True)
+        for folder in kept[MAX_KEPT:]:
+            if folder.name not in keep:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _command(staging: Path, plain: Sequence[Requirement], index: str) -> list[str]:
+    site, home = staging / "site", staging / "home"
+    home.mkdir()
+    (staging / "wanted.txt").write_text("".join(f"{each.text}\n" for each in plain))
+    (staging / "held.txt").write_text("".join(f"{name}=={version}\n" for name, version in installed().items()))
+    python = os.path.realpath(sys.executable)
+    certificates = os.environ.get("SSL_CERT_FILE", "")
+    environment = {
+        "PATH": "/usr/bin:/bin", "HOME": str(home), "TMPDIR": str(home), "LANG": "C.UTF-8", "NO_COLOR": "1",
+        "UV_HTTP_TIMEOUT": "20", "UV_HTTP_RETRIES": "1",
+    }  # fmt: skip
+    if certificates:
+        environment["SSL_CERT_FILE"] = certificates
+    if index:  # may name a password, which an argument would show to everybody on the machine
+        environment["UV_DEFAULT_INDEX"] = index
+    arguments = [
+        "pip", "install", "--only-binary", ":all:", "--target", str(site), "--python", python, "--no-python-downloads",
+        "--requirement", str(staging / "wanted.txt"), "--constraint", str(staging / "held.txt"), "--no-config", "--no-cache",
+        "--system-certs", "--no-progress", "--link-mode", "copy", "--compile-bytecode",
+    ]  # fmt: skip
+    wanted = {
+        "uv": uv.find_uv_bin(), "python": python, "arguments": arguments, "environment": environment,
+        "certificates": certificates, "file_bytes": MAX_BYTES, "cpu_s": int(LONGEST) * 2,
+    }  # fmt: skip
+    return [sys.executable, "-I", "-S", "-B", "-c", _START, str(staging), json.dumps(wanted)]
+
+
+def _name(plain: Sequence[Requirement]) -> str:
+    parts = [
+        sorted("".join(each.text.split()) for each in plain),
+        sorted(installed().items()),
+        [sys.implementation.cache_tag, platform.machine(), *platform.libc_ver()],
+    ]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:40]
+
+
+def _asks(each: Requirement) -> str:
+    return f"{each.path} asks for {each.name}, which is not among the packages that workers have here"
+
+
+def _not_plain(each: Requirement) -> str:
+    return (
+        f"{each.path}: “{each.text[:100]}” is not installed: a package is asked for by its name, and versions if need be "
+        "(name>=1.2,<2), not by an address or an option."
+    )
+
+
+def _why(said: str) -> str:
+    """In a person's words, where it is one of the usual reasons; else what uv said."""
+    lines = [line.removeprefix("cause:").strip() for line in said.splitlines() if not line.startswith("Using ")]
+    text = " ".join(line.removeprefix("error:").strip() for line in lines if line)[:_MAX_SAID]
+    if "error sending request" in text:
+        return "The packages could not be installed: the package index cannot be reached. Is this machine online?"
+    if "no usable wheels" in text or "no wheels" in text or "building from source is disabled" in text:
+        return f"Only ready-made packages (wheels) for this Python can be installed; nothing is built here. uv says: {text}"
+    if "Traceback" in said:
+        return f"The installer could not be confined, so nothing was installed: {said.strip().splitlines()[-1][:_MAX_SAID]}"
+    return f"The packages could not be installed. uv says: {text}"
+
+
+def _tidy(site: Path) -> None:
+    """Programs and links go; the rest is everybody's to read. Raises NotInstalled where it is too large."""
+    shutil.rmtree(site / "bin", ignore_errors=True)
+    size = 0
+    for folder, folders, files in os.walk(site):
+        os.chmod(folder, 0o755)
+        for name in [*folders, *files]:
+            path = os.path.join(folder, name)
+            if os.path.islink(path) or name == ".lock":
+                os.unlink(path)
+            elif name in files:
+                os.chmod(path, 0o644)
+                size += os.stat(path).st_size
+    if size > MAX_BYTES:
+        raise NotInstalled(f"The packages are larger than {MAX_BYTES // 1024 // 1024} MB together.")
+
+
+async def _end_where_too_large(pid: int, staging: Path) -> None:
+    """Ends the process group once the folder has outgrown its limit; returns then, and only then."""
+    while await asyncio.to_thread(_bytes_below, staging) <= MAX_BYTES:
+        await asyncio.sleep(0.5)
+    _end(pid)
+
+
+def _bytes_below(folder: Path) -> int:
+    size = 0
+    for below, _, files in os.walk(folder):
+        for name in files:
+            with contextlib.suppress(OSError):  # it comes and goes
+                size += os.lstat(os.path.join(below, name)).st_size
+    return size
+
+
+def _end(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)

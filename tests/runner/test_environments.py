@@ -1,0 +1,257 @@
+"""S18: packages that a worker asks for are installed from wheels only, confined, once for all who ask for the same."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from preview.client import RUN_WAIT
+from preview.outside import environments
+from preview.outside.environments import Environments
+from preview.outside.packages import installed
+from tests.runner.index import Index, package_index
+from tests.runner.support import Runner, start_runner
+
+GREETING = {"greeting/__init__.py": b"from greeting.words import HELLO\n", "greeting/words.py": b"HELLO = 'Salve'\n"}
+WORKER = b"""
+from workers import Response, WorkerEntrypoint
+import greeting
+class Default(WorkerEntrypoint):
+    async def fetch(self, request):
+        return Response(f"{greeting.HELLO} from {greeting.__file__}")
+"""
+
+
+def asking(*lines: str) -> dict[str, bytes]:
+    return {"main.py": WORKER, "requirements.txt": "\n".join(lines).encode()}
+
+
+@pytest.fixture
+def index() -> Iterator[Index]:
+    with package_index() as made:
+        yield made
+
+
+@pytest.fixture
+async def made(tmp_path: Path, index: Index) -> AsyncIterator[Made]:
+    found = Made(Environments(tmp_path / "packages", index.url))
+    yield found
+    await found.environments.close()
+    assert list((tmp_path / "packages" / "making").iterdir()) == [], "something is left of an installation"
+
+
+class Made:
+    def __init__(self, made: Environments) -> None:
+        self.environments = made
+        self.records: list[dict[str, Any]] = []
+
+    async def get(self, *lines: str, changed: bool = True) -> Path | None:
+        name = await self.environments.get(asking(*lines), self.records.extend, changed=changed)
+        return self.environments.ready_ones / name if name else None
+
+    @property
+    def said(self) -> list[str]:
+        return [record["text"] for record in self.records]
+
+
+async def test_what_a_worker_asks_for_is_there_when_it_is_imported_and_shared_with_all_who_ask_for_the_same(
+    index: Index,
+) -> None:
+    index.add_wheel("greeting", "1.2", GREETING, requires=["other>=1"])
+    index.add_wheel("other", "1.0", {"other.py": b""})
+    with tempfile.TemporaryDirectory(prefix="qe-") as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv(environments.INDEX, index.url)
+        runner: Runner = await start_runner(Path(folder))
+        try:
+            await runner.preview(asking("# mine", "greeting>=1"))
+            reply = await runner.fetch()
+            assert reply.text.startswith("Salve from /"), reply.text
+            assert folder not in reply.text, "a path of the machine is shown to a worker"
+            said = await runner.log(lambda event: any("Installed" in str(each) for each in event.records))
+            assert "greeting 1.2" in str(said.records) and "other 1.0" in str(said.records)
+            seen = len(index.seen)
+            await runner.deploy(asking("greeting>=1"), "second")
+            assert (await runner.fetch(host="second")).text == reply.text
+            assert len(index.seen) == seen, "it was fetched once more"
+        finally:
+            await runner.web.close()
+            await asyncio.to_thread(runner.process.stop)
+        assert "Traceback" not in runner.process.output, runner.process.output
+
+
+async def test_progress_and_the_line_that_asks_are_in_the_log(made: Made, index: Index) -> None:
+    index.add_wheel("greeting", "1.2", GREETING)
+    folder = await made.get("", "greeting")
+    assert folder is not None and (folder / "greeting" / "words.py").read_bytes() == GREETING["greeting/words.py"]
+    assert list(folder.rglob("*.pyc")), "every start would compile it again"
+    first, last = made.records
+    assert first["text"] == "Installing greeting. The worker starts when that is done."
+    assert last["text"].startswith("Installed greeting 1.2 in ")
+    assert (first["path"], first["line"], first["level"]) == ("requirements.txt", 2, "info")
+    made.records.clear()
+    assert await made.get("", "greeting", changed=False) == folder
+    assert made.records == []
+
+
+async def test_many_who_ask_at_once_wait_for_one_installation(made: Made, index: Index) -> None:
+    index.add_wheel("greeting", "1.2", GREETING)
+    folders = await asyncio.gather(*(made.get("greeting") for _ in range(8)))
+    assert len(set(folders)) == 1 and folders[0] is not None
+    assert index.seen.count("/simple/greeting/") == 1
+    assert sum(said.startswith("Installing") for said in made.said) == 1
+
+
+async def test_an_asker_that_is_overtaken_leaves_the_installation_to_the_next_one(made: Made, index: Index) -> None:
+    index.add_wheel("greeting", "1.2", GREETING)
+    overtaken = asyncio.create_task(made.get("greeting"))
+    await asyncio.sleep(0.05)
+    overtaken.cancel()
+    assert await made.get("greeting") is not None
+    assert index.seen.count("/simple/greeting/") == 1
+
+
+async def test_a_package_that_is_not_there_is_named_and_the_worker_runs_without(made: Made, index: Index) -> None:
+    assert await made.get("nowhere-to-be-found") is None
+    assert made.records[-1]["level"] == "error"
+    assert "nowhere-to-be-found was not found" in made.said[-1]
+    asked = len(index.seen)
+    assert await made.get("nowhere-to-be-found") is None
+    assert len(index.seen) == asked, "what could not be had is asked for at every keystroke"
+    assert "nowhere-to-be-found was not found" in made.said[-1], "the changed file's author hears nothing"
+
+
+async def test_S18_nothing_is_built(made: Made, index: Index, tmp_path: Path) -> None:
+    trace = tmp_path / "it-ran"
+    index.add_source("greeting", "1.2", f"open({str(trace)!r}, 'w')\n".encode())
+    assert await made.get("greeting") is None
+    assert "nothing is built here" in made.said[-1]
+    assert not trace.exists()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "greeting @ http://127.0.0.1:{port}/files/greeting-1.2-py3-none-any.whl",
+        "greeting@file:///etc/passwd",
+        "greeting --index-url=http://127.0.0.1:{port}/elsewhere",
+        "greeting; python_version > '3'",
+        "-e ./greeting",
+        "--extra-index-url http://127.0.0.1:{port}/elsewhere",
+    ],
+)
+async def test_S18_nobody_chooses_where_a_package_comes_from(made: Made, index: Index, line: str) -> None:
+    index.add_wheel("greeting", "1.2", GREETING)
+    await made.get(line.format(port=index.port))
+    assert not [path for path in index.seen if "elsewhere" in path]
+    if "@" in line:
+        assert index.seen == []
+        assert "not by an address" in made.said[0]
+
+
+async def test_S18_a_hostile_wheel_leaves_nothing_outside_its_folder_and_runs_nothing(
+    made: Made, index: Index, tmp_path: Path
+) -> None:
+    trace = tmp_path / "it-ran"
+    evil = f"open({str(trace)!r}, 'w')\n".encode()
+    index.add_wheel(
+        "greeting", "1.2",
+        {
+            **GREETING, "evil.pth": b"import evil; " + evil, "sitecustomize.py": evil,
+            "greeting-1.2.data/scripts/uv": b"#!/bin/sh\ntouch it\n", "greeting-1.2.data/data/etc/evil": evil,
+        },
+    )  # fmt: skip
+    folder = await made.get("greeting")
+    assert folder is not None and not trace.exists()
+    assert not (folder / "bin").exists()
+    assert not [path for path in folder.rglob("*") if path.is_symlink() or path.stat().st_mode & 0o7022]
+    for hostile in ("../../../evil.py", f"{tmp_path}/evil.py", "greeting/../../../evil.py"):
+        index.files.clear()
+        index.add_wheel("greeting", "1.3", {**GREETING, hostile: evil})
+        await made.get(f"greeting==1.3,!={len(hostile)}")
+        outside = [path for path in tmp_path.rglob("evil.py") if "ready" not in path.relative_to(tmp_path).parts]
+        assert outside == [], hostile
+
+
+async def test_the_versions_of_the_runtimes_own_packages_hold(made: Made, index: Index) -> None:
+    index.add_wheel("greeting", "1.2", GREETING, requires=["pyyaml==1.0"])
+    assert await made.get("greeting") is None
+    assert f"pyyaml=={installed()['pyyaml']}" in made.said[-1]
+
+
+async def test_where_no_index_can_be_reached_it_is_said_soon(tmp_path: Path) -> None:
+    away = Made(Environments(tmp_path, "http://127.0.0.1:9/simple"))
+    began = time.monotonic()
+    assert await away.get("greeting") is None
+    assert "cannot be reached" in away.said[-1] and "Is this machine online?" in away.said[-1]
+    assert time.monotonic() - began < 10
+
+
+async def test_where_it_is_switched_off_what_is_missing_is_named_with_its_line(tmp_path: Path) -> None:
+    off = Made(Environments(tmp_path, environments.OFF))
+    assert await off.get("fastapi", "langchain-core") is None
+    assert [(record["line"], record["level"]) for record in off.records] == [(2, "warning")]
+    assert "langchain-core, which is not among the packages" in off.said[0]
+    off.records.clear()
+    assert await off.get("fastapi", "langchain-core", changed=False) is None and off.records == []
+
+
+async def test_packages_that_are_too_large_are_not_kept(
+    made: Made, index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(environments, "MAX_BYTES", 1_000_000)
+    index.add_wheel("greeting", "1.2", {**GREETING, "greeting/large.bin": bytes(2_000_000)})
+    assert await made.get("greeting") is None
+    assert list(made.environments.ready_ones.iterdir()) == []
+    assert "larger than" in made.said[-1] or "could not be installed" in made.said[-1]
+
+
+async def test_the_longest_unused_one_makes_room_unless_a_program_has_it(
+    made: Made, index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(environments, "MAX_KEPT", 1)
+    names = []
+    for number in range(3):
+        index.add_wheel("greeting", f"1.{number}", GREETING)
+        wanted = asking(f"greeting==1.{number}")
+        names.append(await made.environments.get(wanted, made.records.extend, changed=True, used=names[:1]))
+    assert {folder.name for folder in made.environments.ready_ones.iterdir()} == {names[0], names[2]}
+
+
+def test_S18_the_installer_reads_and_writes_nothing_of_the_server(tmp_path: Path) -> None:
+    read, written = run_in_place_of_uv(tmp_path, environments._START)
+    assert "hunter2" not in read and written == ["inside"]
+
+
+def test_S18_control_without_landlock_the_same_program_reads_and_writes_what_it_likes(tmp_path: Path) -> None:
+    without = "install.landlock.restrict = lambda **_: None; install.main()"
+    read, written = run_in_place_of_uv(tmp_path, environments._START.replace("install.main()", without))
+    assert "hunter2" in read and written == ["inside", "outside"]
+
+
+def run_in_place_of_uv(tmp_path: Path, start: str) -> tuple[str, list[str]]:
+    """What a shell there could read, and the names of what it could write."""
+    secret, folder = tmp_path / "secret", tmp_path / "folder"
+    secret.write_text("hunter2")
+    folder.mkdir()
+    script = f"cat {secret}; echo evil > {tmp_path}/outside; echo fine > {folder}/inside"
+    wanted = {
+        "uv": "/bin/sh", "python": os.path.realpath(sys.executable), "arguments": ["-c", script], "environment": {},
+        "certificates": "", "file_bytes": 1 << 20, "cpu_s": 10,
+    }  # fmt: skip
+    command = [sys.executable, "-I", "-S", "-B", "-c", start, str(folder), json.dumps(wanted)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout, sorted(path.name for path in tmp_path.rglob("*side"))
+
+
+def test_web_waits_longer_for_a_run_than_an_installation_may_take() -> None:
+    assert environments.LONGEST + 15 < RUN_WAIT
