@@ -203,10 +203,12 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class Ready(Message, frozen=True, tag="ready"):
     """The program answers now. ``ms`` from the arrival of the modules to that moment. ``fault`` is what its import
-    raised: then every answer is the page that says so."""
+    raised: then every answer is the page that says so. ``environment`` names the packages that were installed for it, "" for
+    none: a folder of those in the data directory."""
 
     ms: float
     fault: Fault | None = None
+    environment: str = ""
 
 
 class Unparsed(Message, frozen=True, tag="unparsed"):

@@ -137,6 +137,7 @@ PACKAGE_INDEX = _secret("QUICKEDIT_PACKAGE_INDEX")
 FRONTEND_DIST = Path(_text("QUICKEDIT_DIST_DIR", str(BASE_DIR / "frontend" / "dist"))).expanduser().resolve()
 RUNNER_SOCKET = DATA_DIR / "run" / "runner.sock"
 BUNDLES_DIR = DATA_DIR / "bundles"
+ENVIRONMENTS_DIR = DATA_DIR / "packages" / "ready"
 
 DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 

@@ -134,7 +134,8 @@ def _import_error(error: BaseException, frame: FrameType | None, segment: str) -
     if isinstance(error, ModuleNotFoundError):
         if close := _closest(module, [*_worker_modules(), *sys.stdlib_module_names]):
             return _hint(close)
-        return _hint(text=f"A worker can import the standard library, `workers`{_packages()}, and its own modules.")
+        others = f"the standard library, `workers`{_packages()}, and what its requirements.txt asks for"
+        return _hint(text=f"A worker can import its own modules, {others}.")
     loaded = sys.modules.get(module)
     # Python 3.11 has the name in the message only.
     found = re.match(r"cannot import name '(\w+)'", str(error))

@@ -87,6 +87,8 @@ class Draft:
         self._closed = False
         self.last: Event | None = None
         """The newest event, for those who open the worker later."""
+        self.environment = ""
+        """The name of the packages that were installed for the newest run, "" for none."""
 
     def changed(self) -> None:
         """An operation was committed: run when no further one comes within the wait."""
@@ -157,6 +159,8 @@ class Draft:
         except RunnerAway:
             hint = "It is started again by itself; the preview follows. Your edits are saved."
             return _failed(head, RUNNER_AWAY, "The runner that previews need is away.", hint)
+        if isinstance(result, Ready):
+            self.environment = result.environment
         return _event(head, result, started)
 
 

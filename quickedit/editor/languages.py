@@ -56,6 +56,10 @@ class LanguageLine:
         """The worker has these variables by its settings from now on."""
         self._session.settings_changed(variables=sorted(names))
 
+    def packages_changed(self, environment: str) -> None:
+        """The worker runs with these packages from now on. Cheap where they are the same."""
+        self._session.packages_changed(environment)
+
     async def close(self) -> None:
         """Ends every task and the language session."""
         if self._refresh is not None:

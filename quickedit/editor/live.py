@@ -47,6 +47,7 @@ class Watcher(Protocol):
 
     def committed(self, frame: str) -> None: ...
     def variables_changed(self, names: frozenset[str]) -> None: ...
+    def packages_changed(self, environment: str) -> None: ...
     def set_access(self, access: Access | None) -> None: ...
     def show(self, frame: str, *, courtesy: bool = False) -> None: ...
     def end(self, close_code: int, code: str, reason: str) -> None: ...
@@ -64,7 +65,7 @@ class LiveWorker:
         self.presence = Presence(worker_id, hints(), self._tell_others)
         self._tasks: set[asyncio.Task[None]] = set()
         self.draft = draft.Draft(
-            worker_id, head=self._head, describe=self._describe, emit=self._tell_all, wait=settings.DRAFT_WAIT
+            worker_id, head=self._head, describe=self._describe, emit=self._ran, wait=settings.DRAFT_WAIT
         )
 
     def begin(self, stack: AsyncExitStack) -> None:
@@ -169,6 +170,11 @@ class LiveWorker:
         for watcher in tuple(self.watchers):
             watcher.committed(frame)
         self.draft.changed()
+
+    def _ran(self, event: draft.Event) -> None:
+        self._tell_all(event)
+        for watcher in tuple(self.watchers):
+            watcher.packages_changed(self.draft.environment)
 
     def _tell_all(self, message: wire.Message) -> None:
         frame = codec.encode(message)

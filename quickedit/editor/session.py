@@ -115,6 +115,10 @@ class Session:
         if self._language is not None:
             self._language.variables_changed(names)
 
+    def packages_changed(self, environment: str) -> None:
+        if self._language is not None:
+            self._language.packages_changed(environment)
+
     def show(self, frame: str, *, courtesy: bool = False) -> None:
         if self._live is not None:  # what comes before the welcome is part of it
             self._outbox.put(frame, courtesy=courtesy)
@@ -260,6 +264,7 @@ class Session:
         if self._language is None:
             self._language = LanguageLine(lambda body: self.tell(wire.LspToClient(body=body)), self._live.room)
             self._begin(self._tell_variables(self._live))
+            self.packages_changed(self._live.draft.environment)
         if not self._language.put(message.body):
             self._close(TooLarge.close_code, "flood", "Too many language messages at once.")
 

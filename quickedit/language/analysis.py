@@ -123,7 +123,8 @@ class Analyst:
         project = self._projects.get((root, source))
         if project is None:
             own = os.path.join(root, source) if source else root
-            search = [own, os.path.join(os.path.dirname(root), "stubs"), *self._search]
+            session = os.path.dirname(root)
+            search = [own, os.path.join(session, "stubs"), *self._search, os.path.join(session, "asked")]
             project = jedi.Project(root, sys_path=search, smart_sys_path=False, load_unsafe_extensions=False)
             self._projects[root, source] = project
             if len(self._projects) > 4 * _REMEMBERED:

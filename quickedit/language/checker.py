@@ -91,6 +91,7 @@ class Checker:
             "platform": home.platform,
             "stdlib": mirror.folder / "cache" / "ty" / "vendored" / "typeshed",
             "packages": home.packages,
+            "asked": mirror.asked,
         }
         self._translator = Translator(root, mirror.root, self._shelves, self._views.get)
 
@@ -145,6 +146,10 @@ class Checker:
         if source != self._source:
             self._source = source
             self._stop()
+
+    def start_anew(self) -> None:
+        """With the next question."""
+        self._stop()
 
     # --- what it is asked -----------------------------------------------------------------------------------------------
 
@@ -239,6 +244,7 @@ class Checker:
                     str(self._mirror.folder),
                     str(self._home.platform),
                     str(self._home.packages.resolve()),
+                    str(self._home.environments.resolve()),
                     str(self._home.python),
                 ],
                 use=[str(cache)],
@@ -266,7 +272,7 @@ class Checker:
         uri = self._mirror.root.as_uri()
         environment = {
             "root": [str(root)],
-            "extra-paths": [str(self._mirror.stubs), str(self._home.platform)],
+            "extra-paths": [str(self._mirror.stubs), str(self._home.platform), str(self._mirror.asked)],
             "python": str(self._home.python),
             "python-version": f"{sys.version_info.major}.{sys.version_info.minor}",
             "python-platform": "linux",

@@ -13,7 +13,7 @@ import resource
 import site
 import sys
 import sysconfig
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 from preview.bundle import PACKAGES
@@ -39,11 +39,12 @@ def limit() -> None:
             resource.setrlimit(kind, (value, value))
 
 
-def confine(mirrors: Iterable[str]) -> list[str]:
-    """Irreversible. Returns what could not be had, in words."""
+def confine(home: str) -> list[str]:
+    """Irreversible. ``home`` is the path of mirror.Home. Returns what could not be had, in words."""
     lacking = []
     limit()
     capabilities.no_new_privileges()
+    mirrors = [home, os.path.realpath(os.path.join(home, "environments"))]
     readable = [path for path in [*standard_library(), *packages(), *mirrors] if os.path.exists(path)]
     steps: tuple[tuple[str, Callable[[], object]], ...] = (
         ("Landlock", lambda: landlock.restrict(read=readable, use=[os.devnull])),

@@ -30,7 +30,7 @@ def main(home: str) -> int:
     environment = Environment(
         sys.executable, env_vars={"LANG": "C.UTF-8", "HOME": "/nonexistent", introspect.HOME: home}
     )
-    for lacking in confine.confine([home]):
+    for lacking in confine.confine(home):
         _log.warning("runs without %s", lacking)
     analyst = Analyst(environment, os.path.join(home, "platform"), standard_library)
     analyst.warm()

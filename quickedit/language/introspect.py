@@ -42,5 +42,5 @@ def find_on_the_path_only() -> None:
 if __name__ == "__main__":
     confine.die_with_parent()
     find_on_the_path_only()  # imports jedi, whose compiled modules need libraries of the system
-    confine.confine([os.environ.pop(HOME)])
+    confine.confine(os.environ.pop(HOME))
     runpy.run_path(helper(), run_name="__main__")

@@ -15,6 +15,8 @@ import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
+from django.conf import settings
+
 from preview import bundle
 from preview.bundle import BadModulePath, check_path
 from quickedit.language import environment
@@ -61,6 +63,11 @@ class Home:
             self.packages.symlink_to(bundle.PACKAGES)
         else:
             self.packages.mkdir()
+        self.environments = self.path / "environments"
+        """Of all workers: the runner's folder of what single ones asked for. A session's mirror leads to its own alone."""
+        self.environments.symlink_to(settings.ENVIRONMENTS_DIR)
+        # An analyser is confined to what is there when it starts, and may start before the runner.
+        settings.ENVIRONMENTS_DIR.mkdir(mode=0o711, parents=True, exist_ok=True)
         self.nowhere = self.path / "nowhere"
         """An empty folder: where a program believes to be that shall find no configuration."""
         self.nowhere.mkdir()
@@ -68,7 +75,7 @@ class Home:
 
     def new_mirror(self) -> Mirror:
         self._count += 1
-        return Mirror(self.path / f"workspace-{self._count}")
+        return Mirror(self.path / f"workspace-{self._count}", self.environments)
 
     def remove(self) -> None:
         shutil.rmtree(self.path, ignore_errors=True)
@@ -78,8 +85,12 @@ class Mirror:
     """The files of one workspace below ``root``, and in ``stubs`` the type of its ``env``; both exist from the first
     ``update`` to ``remove``."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, environments: Path) -> None:
         self.folder = folder
+        self.asked = folder / "asked"
+        """Leads to the packages that the worker asked for and has; to nothing where it has none."""
+        self._environments = environments
+        self._environment = ""
         self.root = folder / "files"
         self.stubs = folder / "stubs"
         self._written: dict[str, str] = {}
@@ -114,6 +125,16 @@ class Mirror:
             self._env = env_stub
         return changed
 
+    def show_packages(self, environment: str) -> bool:
+        """Shows another environment, "" for none; whether it is another one. Raises OSError."""
+        if environment == self._environment:
+            return False
+        self.asked.unlink(missing_ok=True)
+        if environment:
+            self.asked.symlink_to(self._environments / environment)
+        self._environment = environment
+        return True
+
     def _write(self, target: Path, text: str) -> None:
         """Appears at once as a whole, with a time that grows: analysers go by a file's time, and the clock of a file system
         stands still for milliseconds."""
@@ -137,6 +158,7 @@ class Mirror:
         shutil.rmtree(self.folder, ignore_errors=True)
         self._written.clear()
         self._env = None
+        self._environment = ""
 
 
 def _is_allowed(path: str) -> bool:

@@ -135,6 +135,10 @@ class LanguageSession:
         each to a kind of ``environment.BINDING_TYPES``. The next question sees them."""
         self._workspace.settings_changed(variables, secrets, bindings or {})
 
+    def packages_changed(self, environment: str) -> None:
+        """The name of the folder of packages that the worker asked for and has, "" for none. The next question sees them."""
+        self._workspace.packages_changed(environment)
+
     async def close(self) -> None:
         """Ends the session; its mirror goes. The process that answered it stays for others."""
         for task in [*self._running.values(), *self._left]:

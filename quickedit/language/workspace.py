@@ -40,6 +40,7 @@ class Workspace:
         self._bindings: Mapping[str, str] = {}
         self._configured: tuple[str, ...] = ()
         self._declared: Mapping[str, str] = {}
+        self._environment = ""
         self._stale = True
         self._set_aside: dict[str, str] = {}
         self._hinted: set[str] = set()
@@ -118,6 +119,11 @@ class Workspace:
         self._variables, self._secrets, self._bindings = tuple(variables), tuple(secrets), dict(bindings)
         self._changed()
 
+    def packages_changed(self, environment: str) -> None:
+        if environment != self._environment:
+            self._environment = environment
+            self._changed()
+
     def configure(self, params: dict[str, Any]) -> None:
         """The client's settings: ``{"quickedit": {"portability": bool}}``."""
         settings = params["settings"].get("quickedit", {})
@@ -135,6 +141,8 @@ class Workspace:
         without = {path for path, text in self._set_aside.items() if self._files.get(path) == text}
         try:
             changed = self.mirror.update(self._files, stub, without)
+            if self.mirror.show_packages(self._environment):
+                self.checker.start_anew()  # it has looked for them, and would not look again
         except OSError as error:
             _log.warning("the language mirror cannot be written: %s", error)
             return

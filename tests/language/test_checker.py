@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.conf import settings
 
 from quickedit.language import budget, checker
 from tests.language.conftest import ROOT, Client
@@ -302,3 +303,21 @@ async def until(true: Any, what: str) -> None:
         while not true():
             await asyncio.sleep(0.01)
     assert true(), what
+
+
+async def test_packages_that_the_worker_asked_for_are_known_once_they_are_installed(client: Client) -> None:
+    package = settings.ENVIRONMENTS_DIR / "0123abcd" / "greeting"
+    package.mkdir(parents=True, exist_ok=True)
+    (package / "__init__.py").write_text("def greet(name: str) -> str:\n    return name\n")
+    text = "import greeting\n\nLENGTH: int = greeting.greet('you')\n"
+    client.session.workspace_changed({"main.py": text})
+    await client.open("main.py", text)
+
+    await client.told("main.py", "import-not-found")
+    client.session.packages_changed("0123abcd")
+    await client.told("main.py", "invalid-assignment")
+    items = await client.settled("main.py", text + "greeting.gre|")
+    assert [item["label"] for item in items][:1] == ["greet"]
+    client.session.packages_changed("")
+    await client.open("main.py", text)
+    await client.told("main.py", "import-not-found")

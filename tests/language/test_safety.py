@@ -92,7 +92,7 @@ async def test_an_analysing_process_can_read_no_file_of_the_server_and_open_no_s
     program = (
         "import errno, os, socket, sys\n"
         "from quickedit.language import confine\n"
-        f"print(confine.confine([{str(secret.parent / 'nothing')!r}]))\n"
+        f"print(confine.confine({str(secret.parent / 'nothing')!r}))\n"
         "def attempt(what):\n"
         "    try:\n        what()\n    except OSError as error:\n        return errno.errorcode[error.errno]\n    return 'done'\n"
         f"print(attempt(lambda: open({str(secret / 'treasure.py')!r})))\n"

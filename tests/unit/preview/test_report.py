@@ -115,7 +115,7 @@ HINTS = {
     "x = 1\ndef f():\n    print(x)\n    x = 2\nf()": ("", "`x` is set elsewhere in this function, so it is a local name, and has no value yet here."),
     "from json import lods": ("loads", ""),
     "import jsonn": ("json", ""),
-    "import requests_does_not_exist": ("", "A worker can import the standard library, `workers`, and its own modules."),
+    "import requests_does_not_exist": ("", "A worker can import its own modules, the standard library, `workers`, and what its requirements.txt asks for."),
     "coupons = {'SPRING': 1, 'SUMMER': 2}\ncoupons['SPRNG']": ("SPRING", "`coupons` holds `'SPRING'` and `'SUMMER'`."),
     "d = {}\nd[3]": ("", "`d` is empty."),
     "rows = [1, 2]\nrows[2]": ("", "`rows` has 2 items, the last at 1."),
