@@ -32,6 +32,8 @@ from preview.sandbox import landlock
 
 log = logging.getLogger(__name__)
 
+SETTLE = 1.0
+"""Seconds that a draft waits: half a name, as it is typed, may be the name of another package."""
 INDEX = "QUICKEDIT_PACKAGE_INDEX"
 """The environment variable that names the index. Not an argument: an address may hold a password."""
 OFF = "off"
@@ -51,6 +53,8 @@ _START = f"import sys; sys.path.insert(0, {_ROOT!r}); from preview.inside import
 _PLAIN = re.compile(
     r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9._, -]*\])?\s*((===|==|~=|!=|<=|>=|<|>)\s*[A-Za-z0-9.*+!_-]+\s*,?\s*)*"
 )
+_NO_PACKAGE = re.compile(r"(?:Because|and) (\S+) was not found in the package registry")
+_NO_VERSION = re.compile(r"there is no version of (\S+)")
 _ADDED = re.compile(r"^ \+ ([^=\s]+)==(\S+)", re.MULTILINE)
 
 Tell = Callable[[list[dict[str, Any]]], None]
@@ -89,10 +93,19 @@ class Environments:
         if closed is not None:
             self._why_not = f"none are installed, as workers run as other users here and {closed} is closed to those"
 
-    async def get(self, modules: Mapping[str, bytes], tell: Tell, *, changed: bool, used: Collection[str] = ()) -> str:
+    async def get(
+        self,
+        modules: Mapping[str, bytes],
+        tell: Tell,
+        *,
+        changed: bool,
+        settle: float = 0,
+        used: Collection[str] = (),
+    ) -> str:
         """The name of the environment for what the modules ask for, made where it is not there; "" where they need none, or it
         cannot be had: then the program runs without, and may do well so. ``tell`` hears of progress and of what cannot be had;
-        unless ``changed``, only of what is new. Environments in ``used`` stay."""
+        unless ``changed``, only of what is new. Whoever may be typing still lets ``settle`` seconds pass before anything is
+        fetched. Environments in ``used`` stay."""
         asked = asked_for(modules)
         plain = [each for each in asked if _PLAIN.fullmatch(each.text)]
         if changed and (refused := [record(each, "error", _not_plain(each)) for each in asked if each not in plain]):
@@ -111,8 +124,9 @@ class Environments:
         until, why = self._failed.get(name, (0.0, ""))
         if until > time.monotonic():
             if changed:
-                tell([record(missing[0], "error", why)])
+                tell([record(_culprit(missing, why), "error", why)])
             return ""
+        await asyncio.sleep(settle)
         return await self._made(name, plain, missing, tell, used)
 
     async def close(self) -> None:
@@ -134,7 +148,7 @@ class Environments:
             # A newer run of the program cancels this one's wait, and waits for the same.
             done = await asyncio.shield(task)
         except NotInstalled as error:
-            tell([record(missing[0], "error", str(error))])
+            tell([record(_culprit(missing, str(error)), "error", str(error))])
             return ""
         tell([record(missing[0], "info", done)])
         self._make_room({name, *used})
@@ -238,10 +252,20 @@ def _not_plain(each: Requirement) -> str:
     )
 
 
+def _culprit(missing: Sequence[Requirement], why: str) -> Requirement:
+    """The one that a reason names, else the first."""
+    words = set(re.findall(r"[a-z0-9][a-z0-9._-]*[a-z0-9]", why.lower()))
+    return next((each for each in missing if words & {each.name, each.name.replace("-", "_")}), missing[0])
+
+
 def _why(said: str) -> str:
     """In a person's words, where it is one of the usual reasons; else what uv said."""
     lines = [line.removeprefix("cause:").strip() for line in said.splitlines() if not line.startswith("Using ")]
     text = " ".join(line.removeprefix("error:").strip() for line in lines if line)[:_MAX_SAID]
+    if found := _NO_PACKAGE.search(text):
+        return f"There is no package {found[1]} in the index. Is the name right?"
+    if found := _NO_VERSION.search(text):
+        return f"There is no version {found[1]} in the index."
     if "error sending request" in text:
         return "The packages could not be installed: the package index cannot be reached. Is this machine online?"
     if "no usable wheels" in text or "no wheels" in text or "building from source is disabled" in text:

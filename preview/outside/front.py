@@ -26,9 +26,10 @@ from preview.outside.failures import Refuse
 from preview.outside.hosts import BadHost, Names
 from preview.outside.logs import LogSink, RequestLog
 from preview.outside.policy import Headers
-from preview.outside.programs import Programs, Run, Unavailable
+from preview.outside.programs import Programs, Unavailable
 from preview.outside.replies import Replies, Reply, refusal, tell
 from preview.outside.requests import Answer, Asker, Failure
+from preview.outside.runs import Run
 from preview.outside.streams import BrokenOff
 
 COLLECT_FOR = 5.0

@@ -12,7 +12,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from typing import Any
 
 from preview.bundle import BadModulePath, BundleTooLarge, Config, ConfigError, check_modules, read_config
@@ -22,8 +22,9 @@ from preview.outside.bundles import BadDigest, Bundles
 from preview.outside.calls import Calls
 from preview.outside.children import CLEAR_AFTER, Child, Children
 from preview.outside.children import Unparsed as DoesNotParse
-from preview.outside.environments import Environments
+from preview.outside.environments import SETTLE, Environments
 from preview.outside.hosts import Source
+from preview.outside.runs import Run, Slot
 from preview.outside.warm import PRELOADABLE
 from preview.protocol import ProtocolError, unpack_modules
 
@@ -49,39 +50,6 @@ class Unavailable(Exception):
     """A program cannot be run at the moment, through no fault of its own. The message says why."""
 
 
-@dataclass(slots=True, eq=False)
-class Run:
-    """One run of a program: a child, or a failure to show in place of one. ``in_flight`` counts the requests that it
-    holds."""
-
-    program: Program
-    child: Child | None
-    failure: dict[str, Any] | None = None
-    seen: dict[str, int] | None = None
-    """A fingerprint of each module, to tell what the next run changed; None where this run was no good."""
-    in_flight: int = 0
-    superseded: bool = False
-    used: float = field(default_factory=time.monotonic)
-    born: float = field(default_factory=time.monotonic)
-
-    @property
-    def answers(self) -> bool:
-        return self.failure is not None or (self.child is not None and not self.child.exited.done())
-
-
-@dataclass(slots=True, eq=False)
-class _Slot:
-    run: Run | None = None
-    loading: asyncio.Task[Ready | Unparsed] | None = None
-    wanted: Program | None = None
-    """What web last said this key is, where no run of it has begun yet."""
-    trouble: str = ""
-    """Why the last load ended without a run."""
-    environment: str = ""
-    """The name of the packages that the last run asked for."""
-    used: float = field(default_factory=time.monotonic)
-
-
 class Programs:
     """All programs of one runner. Use from one event loop."""
 
@@ -105,7 +73,7 @@ class Programs:
         self._environments = environments
         self.on_loaded: Callable[[Program, Config], None] = lambda program, config: None
         """Hears of each program that answers from now on, with its configuration."""
-        self._slots: dict[str, _Slot] = {}
+        self._slots: dict[str, Slot] = {}
         self._sweeper: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -226,7 +194,7 @@ class Programs:
         return packed
 
     def _begin(
-        self, slot: _Slot, program: Program, packed: bytes | None, began: float
+        self, slot: Slot, program: Program, packed: bytes | None, began: float
     ) -> asyncio.Task[Ready | Unparsed]:
         task = asyncio.create_task(self._load(slot, program, packed, began))
         slot.loading = task
@@ -240,7 +208,7 @@ class Programs:
         task.add_done_callback(ended)
         return task
 
-    async def _load(self, slot: _Slot, program: Program, packed: bytes | None, began: float) -> Ready | Unparsed:
+    async def _load(self, slot: Slot, program: Program, packed: bytes | None, began: float) -> Ready | Unparsed:
         if packed is None:
             packed = await self._fetch(program)
         try:
@@ -275,7 +243,7 @@ class Programs:
         return self._loaded(slot, program, config, child, seen, began)
 
     async def _environment(
-        self, slot: _Slot, program: Program, modules: Mapping[str, bytes], seen: Mapping[str, int]
+        self, slot: Slot, program: Program, modules: Mapping[str, bytes], seen: Mapping[str, int]
     ) -> str:
         """The packages that the worker asks for. What cannot be had is in its log, where what it asks for has changed."""
         if self._environments is None:
@@ -284,11 +252,15 @@ class Programs:
         changed = any(last.get(path) != seen.get(path) for path in ("pyproject.toml", "requirements.txt"))
         used = {each.environment for each in self._slots.values()}
         return await self._environments.get(
-            modules, lambda records: self._heard(program, records, 0), changed=changed, used=used
+            modules,
+            lambda records: self._heard(program, records, 0),
+            changed=changed,
+            settle=SETTLE if program.version is None else 0,
+            used=used,
         )
 
     def _loaded(
-        self, slot: _Slot, program: Program, config: Config, child: Child, seen: dict[str, int], began: float
+        self, slot: Slot, program: Program, config: Config, child: Child, seen: dict[str, int], began: float
     ) -> Ready:
         failure = child.load_failure
         child.on_log = lambda records, dropped: self._heard(program, records, dropped)
@@ -305,7 +277,7 @@ class Programs:
         fault = Fault(failures.summary(failure), *failures.place(failure))
         return Ready((time.perf_counter() - began) * 1000, fault, slot.environment)
 
-    def _swap(self, slot: _Slot, run: Run) -> None:
+    def _swap(self, slot: Slot, run: Run) -> None:
         old, slot.run = slot.run, run
         slot.wanted = None
         slot.trouble = ""
@@ -327,10 +299,10 @@ class Programs:
 
     # Housekeeping
 
-    def _slot(self, key: str) -> _Slot:
+    def _slot(self, key: str) -> Slot:
         slot = self._slots.get(key)
         if slot is None:
-            slot = self._slots[key] = _Slot()
+            slot = self._slots[key] = Slot()
         slot.used = time.monotonic()
         return slot
 

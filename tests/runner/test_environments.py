@@ -121,13 +121,26 @@ async def test_an_asker_that_is_overtaken_leaves_the_installation_to_the_next_on
 
 
 async def test_a_package_that_is_not_there_is_named_and_the_worker_runs_without(made: Made, index: Index) -> None:
-    assert await made.get("nowhere-to-be-found") is None
-    assert made.records[-1]["level"] == "error"
-    assert "nowhere-to-be-found was not found" in made.said[-1]
+    index.add_wheel("greeting", "1.2", GREETING)
+    assert await made.get("greeting", "nowhere-to-be-found") is None
+    said = "There is no package nowhere-to-be-found in the index. Is the name right?"
+    assert (made.said[-1], made.records[-1]["level"], made.records[-1]["line"]) == (said, "error", 2)
     asked = len(index.seen)
-    assert await made.get("nowhere-to-be-found") is None
+    assert await made.get("greeting", "nowhere-to-be-found") is None
     assert len(index.seen) == asked, "what could not be had is asked for at every keystroke"
-    assert "nowhere-to-be-found was not found" in made.said[-1], "the changed file's author hears nothing"
+    assert made.said[-1] == said, "the changed file's author hears nothing"
+    assert await made.get("greeting==7") is None
+    assert made.said[-1] == "There is no version greeting==7 in the index."
+
+
+async def test_nothing_is_fetched_while_somebody_may_be_typing_still(made: Made, index: Index) -> None:
+    index.add_wheel("greet", "1.2", GREETING)
+    index.add_wheel("greeting", "1.2", GREETING)
+    half = asyncio.create_task(made.environments.get(asking("greet"), made.records.extend, changed=True, settle=0.2))
+    await asyncio.sleep(0.1)
+    half.cancel()
+    assert await made.environments.get(asking("greeting"), made.records.extend, changed=True, settle=0.2)
+    assert not [path for path in index.seen if path.rstrip("/").endswith("/greet")]
 
 
 async def test_S18_nothing_is_built(made: Made, index: Index, tmp_path: Path) -> None:

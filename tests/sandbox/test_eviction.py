@@ -14,7 +14,8 @@ from preview.outside import programs as module
 from preview.outside.bundles import Bundles
 from preview.outside.calls import Calls
 from preview.outside.children import Answer
-from preview.outside.programs import IDLE_AFTER, Programs, Run
+from preview.outside.programs import IDLE_AFTER, Programs
+from preview.outside.runs import Run
 from preview.protocol import pack_modules
 from tests.sandbox.support import Sandbox
 

@@ -152,7 +152,7 @@ export class ConsolePane {
       icon('chevron-right'),
       h('time', {}, clock(row.at)),
       h('span', { class: 'meth' }, row.method),
-      h('span', { class: 'path cut', title: row.path }, row.method ? row.path : 'outside a request'),
+      h('span', { class: 'path cut', title: row.path }, row.method ? row.path : outside(row)),
       n ? h('span', { class: 'badge badge--square' }, `${n} log${n === 1 ? '' : 's'}`) : h('span'),
       row.method ? h('span', { class: `badge badge--square ${kind}`.trim() }, row.status ? String(row.status) : '…') : h('span'),
       h('span', { class: 'ms num' }, row.status ? duration(row.ms) : ''),
@@ -212,4 +212,10 @@ export class ConsolePane {
     this.freshButton.hidden = true
     if (jump) this.toEnd()
   }
+}
+
+/** What a row without a request is headed with: closed, it should say what it is about. */
+function outside(row: Row): string {
+  const first = row.records[0]?.text.split('\n', 1)[0]
+  return first ? `outside a request · ${first}` : 'outside a request'
 }

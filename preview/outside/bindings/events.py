@@ -21,7 +21,8 @@ from preview.outside.bindings.queues import Message
 from preview.outside.calls import Origin
 from preview.outside.children import Answer
 from preview.outside.logs import LogSink, RequestLog
-from preview.outside.programs import Programs, Run, Unavailable
+from preview.outside.programs import Programs, Unavailable
+from preview.outside.runs import Run
 from preview.protocol import Kind, ProtocolError
 
 

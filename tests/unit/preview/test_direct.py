@@ -18,7 +18,7 @@ from preview.outside.hosts import Hosts
 from preview.outside.limits import Limits
 from preview.outside.listener import make_listener
 from preview.outside.logs import LogSink
-from preview.outside.programs import Run
+from preview.outside.runs import Run
 from preview.protocol import Kind
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: shop.localhost\r\n\r\n"
