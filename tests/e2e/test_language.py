@@ -64,7 +64,7 @@ def test_a_member_of_the_request_is_offered_with_its_documentation_and_completed
 
 
 def test_an_answer_that_comes_when_the_next_word_is_begun_does_not_stand_for_that(site: Site) -> None:
-    site.new_worker("hurried").page.close()
+    site.make_worker("hurried")
     page = site.tab()
     page.add_init_script(LATE)
     with page.expect_websocket() as opened:

@@ -69,7 +69,7 @@ def test_edits_go_on_without_a_connection_and_merge_when_it_is_back(site: Site, 
 
 
 def test_a_connection_lost_while_the_language_client_starts_is_no_error(site: Site, ada: Person) -> None:
-    site.new_worker("starting")
+    site.make_worker("starting")
     page = ada.tab()
     with page.expect_websocket() as opened:
         page.goto(site.url("/workers/starting/edit"))
@@ -88,7 +88,7 @@ def test_a_connection_lost_while_the_language_client_starts_is_no_error(site: Si
 def test_an_editor_that_hears_late_of_a_reconnect_goes_on(site: Site, ada: Person) -> None:
     """It is too busy to hear at once that the connection went and came back: what it still says to the old one must not be
     the first word on the new one, which the server would end for good."""
-    site.new_worker("busy")
+    site.make_worker("busy")
     page = ada.tab()
     page.add_init_script(LATE)
     page.goto(site.url("/workers/busy/edit"))
@@ -107,7 +107,7 @@ def test_an_editor_that_hears_late_of_a_reconnect_goes_on(site: Site, ada: Perso
 
 
 def test_Y1_a_killed_tab_restores_what_it_had_typed(site: Site, ada: Person) -> None:
-    site.new_worker("killed")
+    site.make_worker("killed")
     edit = ada.edit("killed")
     edit.open("greeting.py")
     ada.cut(edit)
@@ -126,7 +126,7 @@ def test_Y1_a_killed_tab_restores_what_it_had_typed(site: Site, ada: Person) -> 
 
 
 def test_Y1_a_killed_browser_restores_what_it_had_typed(site: Site, tmp_path: Path) -> None:
-    site.new_worker("powerless")
+    site.make_worker("powerless")
     with signed_in(site, profile=tmp_path) as ada:
         edit = ada.edit("powerless")
         edit.open("greeting.py")
@@ -143,7 +143,7 @@ def test_Y1_a_killed_browser_restores_what_it_had_typed(site: Site, tmp_path: Pa
 
 
 def test_Y1_another_account_in_the_same_browser_is_never_shown_what_waits(site: Site, ada: Person) -> None:
-    site.new_worker("shared")
+    site.make_worker("shared")
     before = site.modules("shared")["greeting.py"]
     edit = ada.edit("shared")
     edit.open("greeting.py")
@@ -172,7 +172,7 @@ def test_Y1_another_account_in_the_same_browser_is_never_shown_what_waits(site: 
 
 
 def test_Y2_leaving_asks_only_where_edits_are_neither_acknowledged_nor_stored(site: Site, ada: Person) -> None:
-    site.new_worker("leaving")
+    site.make_worker("leaving")
     asked: list[str] = []
 
     def stay(dialog: Dialog) -> None:

@@ -126,7 +126,7 @@ def test_the_theme_is_a_cookie_that_the_next_page_is_painted_with(site: Site) ->
 
 
 def test_a_phone_shows_one_pane_at_a_time(site: Site) -> None:
-    site.new_worker("pocket")
+    site.make_worker("pocket")
     phone = site.browser.new_context(
         viewport={"width": 390, "height": 844},
         is_mobile=True,

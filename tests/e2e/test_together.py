@@ -139,7 +139,7 @@ def test_H1_H3_the_history_shows_changes_in_the_diff_editor_and_restores_what_wa
 
 
 def test_A2_an_owner_invites_by_link_changes_roles_and_removes_with_a_second_click(site: Site) -> None:
-    site.new_worker("members")
+    site.make_worker("members")
     page = site.tab()
     page.goto(site.url("/workers/members/settings"))
     page.get_by_label("Role", exact=True).select_option("viewer")
