@@ -1,6 +1,8 @@
 # Two commands matter: `make run` starts Quick Edit, `make test` runs all tests. Each sets up what it needs by itself.
 PYTHON ?= $(or $(wildcard .venv/bin/python),python3)
 PYTEST ?= tests
+# Tests that mostly wait for processes of their own, and none of which measures how fast the machine is: two files at a time.
+TOGETHER = tests/unit tests/contract tests/runner tests/sandbox
 SETUP = $(PYTHON) scripts/setup.py
 BIN = .venv/bin
 
@@ -23,7 +25,12 @@ run:
 test:
 	@$(SETUP) test
 	@$(SETUP) npm test
+ifeq ($(PYTEST),tests)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(TOGETHER)
+	@exec $(BIN)/python -m pytest tests $(TOGETHER:%=--ignore=%)
+else
 	@exec $(BIN)/python -m pytest $(PYTEST)
+endif
 
 check:
 	@$(SETUP) check
