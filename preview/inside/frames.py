@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import importlib
 import linecache
+import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ _OURS = str(Path(__file__).parent) + "/"
 _WORKERS = _OURS + "workers/"
 _ROOT = "/worker/"
 _STDLIB = str(Path(ast.__file__).parent) + "/"
+_ENVIRONMENT = re.compile(r"^/.*/[0-9a-f]{40}/")
+"""The folder of packages that the worker asked for."""
 _MAX_WALK = 200_000  # frames; a recursion limit above this is the worker's own joke
 
 
@@ -92,6 +95,8 @@ def shown_filename(filename: str) -> str:
         filename = filename.removeprefix(_OURS)
     elif filename.startswith(_STDLIB):
         filename = filename.removeprefix(_STDLIB)
+    else:
+        filename = _ENVIRONMENT.sub("", filename)
     return values.text(filename, 1024)
 
 

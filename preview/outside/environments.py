@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import hashlib
 import json
 import logging
@@ -143,7 +144,7 @@ class Environments:
             tell([record(missing[0], "info", f"Installing {names}. The worker starts when that is done.")])
             task = asyncio.create_task(self._install(name, plain), name=f"packages {name}")
             self._installing[name] = task
-            task.add_done_callback(lambda _: self._installing.pop(name, None))
+            task.add_done_callback(functools.partial(self._done, name))
         try:
             # A newer run of the program cancels this one's wait, and waits for the same.
             done = await asyncio.shield(task)
@@ -153,6 +154,11 @@ class Environments:
         tell([record(missing[0], "info", done)])
         self._make_room({name, *used})
         return name
+
+    def _done(self, name: str, task: asyncio.Task[str]) -> None:
+        del self._installing[name]
+        if not task.cancelled():
+            task.exception()  # seen, also where all who waited have gone
 
     async def _install(self, name: str, plain: Sequence[Requirement]) -> str:
         """Says what was installed. Raises NotInstalled."""
@@ -164,6 +170,7 @@ class Environments:
                 await asyncio.to_thread(_tidy, staging / "site")
                 os.rename(staging / "site", self.ready_ones / name)
             except NotInstalled as error:
+                self._failed = {each: kept for each, kept in self._failed.items() if kept[0] > time.monotonic()}
                 self._failed[name] = time.monotonic() + AGAIN_AFTER, str(error)
                 raise
             except OSError as error:

@@ -23,8 +23,8 @@ from quickedit.cli.failure import CommandFailed
 
 FORMAT = 1
 _MANIFEST, _ROWS, _FILES = "manifest.json", "database.jsonl", "files"
-_LEFT_OUT = ("run",)
-"""Folders of the data directory that mean something to running processes only."""
+_LEFT_OUT = ("run", "packages")
+"""Folders of the data directory that mean something to running processes only, or are fetched again when they are missed."""
 _SQLITE = b"SQLite format 3\0"
 
 

@@ -89,6 +89,34 @@ async def test_what_a_worker_asks_for_is_there_when_it_is_imported_and_shared_wi
         assert "Traceback" not in runner.process.output, runner.process.output
 
 
+async def test_a_frame_in_such_a_package_is_shown_by_its_name_and_never_by_where_it_lies(index: Index) -> None:
+    index.add_wheel("greeting", "1.2", {"greeting/__init__.py": b"def fail():\n    raise KeyError('there')\n"})
+    failing = WORKER.replace(b"{greeting.HELLO}", b"{greeting.fail()}")
+    with tempfile.TemporaryDirectory(prefix="qe-") as folder, pytest.MonkeyPatch.context() as patch:
+        os.chmod(folder, 0o711)  # in tier B root's workers are other users
+        patch.setenv(environments.INDEX, index.url)
+        runner: Runner = await start_runner(Path(folder), "--sandbox", "B")
+        try:
+            await runner.preview({**asking("greeting"), "main.py": failing})
+            report = json.loads((await runner.fetch(headers={"accept": "application/json"})).body)["error"]
+        finally:
+            await runner.web.close()
+            await asyncio.to_thread(runner.process.stop)
+    assert "greeting/__init__.py" in [frame["path"] for frame in report["frames"]], json.dumps(report)
+    assert folder not in json.dumps(report)
+
+
+async def test_in_tier_B_a_folder_that_roots_workers_cannot_pass_is_named(tmp_path: Path) -> None:
+    os.chmod(tmp_path, 0o700)
+    made = Made(Environments(tmp_path / "packages", "http://127.0.0.1:9/simple"))
+    made.environments.check("B")
+    assert await made.get("greeting") is None
+    if os.geteuid() == 0:
+        assert f"{tmp_path} is closed to those" in made.said[-1]
+    else:
+        assert "cannot be reached" in made.said[-1]
+
+
 async def test_progress_and_the_line_that_asks_are_in_the_log(made: Made, index: Index) -> None:
     index.add_wheel("greeting", "1.2", GREETING)
     folder = await made.get("", "greeting")
