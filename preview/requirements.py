@@ -6,6 +6,7 @@ The runner compares them with the packages that workers have, and the export lis
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -44,7 +45,12 @@ def normal(name: str) -> str:
 
 def asked_for(modules: Mapping[str, bytes]) -> list[Requirement]:
     """What the worker's own files ask for, at most MAX_NAMES; what only holds under a condition is left out."""
-    found = [*_of_project(modules.get("pyproject.toml", b"")), *_of_list(modules.get("requirements.txt", b""))]
+    return list(_asked_for(modules.get("pyproject.toml", b""), modules.get("requirements.txt", b"")))
+
+
+@functools.lru_cache(maxsize=32)  # asked with every run, and seldom another question
+def _asked_for(project: bytes, listed: bytes) -> list[Requirement]:
+    found = [*_of_project(project), *_of_list(listed)]
     unique = {each.name: each for each in reversed(found) if each.name not in OF_THE_PLATFORM}
     return sorted(unique.values(), key=lambda each: (each.path, each.line))[:MAX_NAMES]
 

@@ -56,6 +56,7 @@ _PLAIN = re.compile(
 )
 _NO_PACKAGE = re.compile(r"(?:Because|and) (\S+) was not found in the package registry")
 _NO_VERSION = re.compile(r"there is no version of (\S+)")
+_OTHER_PYTHON = re.compile(r"(\S+) (?:depends on|requires) Python ?([<>=!~][^\s,]*)")
 _ADDED = re.compile(r"^ \+ ([^=\s]+)==(\S+)", re.MULTILINE)
 
 Tell = Callable[[list[dict[str, Any]]], None]
@@ -273,6 +274,8 @@ def _why(said: str) -> str:
         return f"There is no package {found[1]} in the index. Is the name right?"
     if found := _NO_VERSION.search(text):
         return f"There is no version {found[1]} in the index."
+    if found := _OTHER_PYTHON.search(text):
+        return f"{found[1]} needs Python {found[2]}; workers here run on {platform.python_version()}."
     if "error sending request" in text:
         return "The packages could not be installed: the package index cannot be reached. Is this machine online?"
     if "no usable wheels" in text or "no wheels" in text or "building from source is disabled" in text:

@@ -25,10 +25,12 @@ class Index:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/simple"
 
-    def add_wheel(self, name: str, version: str, files: Mapping[str, bytes], requires: Sequence[str] = ()) -> None:
+    def add_wheel(
+        self, name: str, version: str, files: Mapping[str, bytes], requires: Sequence[str] = (), python: str = ">=3.8"
+    ) -> None:
         """A wheel for any platform. The names of ``files`` may be as hostile as a zip allows."""
         info = f"{name}-{version}.dist-info"
-        metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n" + "".join(
+        metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\nRequires-Python: {python}\n" + "".join(
             f"Requires-Dist: {each}\n" for each in requires
         )
         parts = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -159,6 +160,9 @@ async def test_a_package_that_is_not_there_is_named_and_the_worker_runs_without(
     assert made.said[-1] == said, "the changed file's author hears nothing"
     assert await made.get("greeting==7") is None
     assert made.said[-1] == "There is no version greeting==7 in the index."
+    index.add_wheel("future", "1.0", {}, python=">=4")
+    assert await made.get("future") is None
+    assert re.fullmatch(r"future(==1.0)? needs Python >=4; workers here run on 3.*", made.said[-1]), made.said
 
 
 async def test_nothing_is_fetched_while_somebody_may_be_typing_still(made: Made, index: Index) -> None:
