@@ -11,6 +11,7 @@ import { clock, duration } from './time'
 import type { LogRecord, LogToClient } from '../wire/messages'
 
 const NEAR_END_PX = 24
+const OUTSIDE = 'outside a request'
 
 export interface ConsoleEvents {
   open(request: OpenRequest): void
@@ -152,7 +153,7 @@ export class ConsolePane {
       icon('chevron-right'),
       h('time', {}, clock(row.at)),
       h('span', { class: 'meth' }, row.method),
-      h('span', { class: 'path cut', title: row.path }, row.method ? row.path : outside(row)),
+      h('span', { class: 'path cut', title: row.method ? row.path : OUTSIDE }, row.method ? row.path : outside(row)),
       n ? h('span', { class: 'badge badge--square' }, `${n} log${n === 1 ? '' : 's'}`) : h('span'),
       row.method ? h('span', { class: `badge badge--square ${kind}`.trim() }, row.status ? String(row.status) : '…') : h('span'),
       h('span', { class: 'ms num' }, row.status ? duration(row.ms) : ''),
@@ -216,6 +217,5 @@ export class ConsolePane {
 
 /** What a row without a request is headed with: closed, it should say what it is about. */
 function outside(row: Row): string {
-  const first = row.records[0]?.text.split('\n', 1)[0]
-  return first ? `outside a request · ${first}` : 'outside a request'
+  return row.records[0]?.text.split('\n', 1)[0] || OUTSIDE
 }
