@@ -120,8 +120,7 @@ class Environments:
                 tell([record(each, "warning", f"{_asks(each)}, and {self._why_not}.") for each in missing])
             return ""
         name = _name(plain)
-        if (self.ready_ones / name).is_dir():
-            os.utime(self.ready_ones / name)
+        if self._is_there(name):
             return name
         until, why = self._failed.get(name, (0.0, ""))
         if until > time.monotonic():
@@ -129,7 +128,15 @@ class Environments:
                 tell([record(_culprit(missing, why), "error", why)])
             return ""
         await asyncio.sleep(settle)
-        return await self._made(name, plain, missing, tell, used)
+        # Another worker that asks for the same may have been quicker.
+        return name if self._is_there(name) else await self._made(name, plain, missing, tell, used)
+
+    def _is_there(self, name: str) -> bool:
+        try:
+            os.utime(self.ready_ones / name)  # used just now, see _make_room
+        except FileNotFoundError:
+            return False
+        return True
 
     async def close(self) -> None:
         for task in self._installing.values():

@@ -140,6 +140,15 @@ async def test_many_who_ask_at_once_wait_for_one_installation(made: Made, index:
     assert sum(said.startswith("Installing") for said in made.said) == 1
 
 
+async def test_one_who_let_a_moment_pass_finds_what_another_has_installed_meanwhile(made: Made, index: Index) -> None:
+    index.add_wheel("greeting", "1.2", GREETING)
+    late = asyncio.create_task(made.environments.get(asking("greeting"), made.records.extend, changed=True, settle=3))
+    folder = await made.get("greeting")
+    assert folder is not None and folder.name == await late
+    assert index.seen.count("/simple/greeting/") == 1
+    assert not [record for record in made.records if record["level"] == "error"]
+
+
 async def test_an_asker_that_is_overtaken_leaves_the_installation_to_the_next_one(made: Made, index: Index) -> None:
     index.add_wheel("greeting", "1.2", GREETING)
     overtaken = asyncio.create_task(made.get("greeting"))
