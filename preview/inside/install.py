@@ -1,6 +1,6 @@
 """Becomes ``uv``, which fetches wheels and unpacks them into one folder, after giving up everything that this does not need.
 
-`outside.environments` starts it as a process of its own. Nothing of a package is run: it takes wheels only, and unpacking one is
+`outside.installer` starts it as a process of its own. Nothing of a package is run: it takes wheels only, and unpacking one is
 copying. Confined all the same, as it reads what strangers have packed: it writes in its folder, reads the system's libraries and
 certificates, executes the interpreter that it asks for its version, opens TCP connections, and nothing else.
 """

@@ -8,7 +8,6 @@ place whole. The versions of the runtime's packages hold for it as constraints, 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
 import hashlib
 import json
@@ -17,7 +16,6 @@ import os
 import platform
 import re
 import shutil
-import signal
 import sys
 import tempfile
 import time
@@ -25,8 +23,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import uv
-
+from preview.outside import installer
+from preview.outside.installer import NotInstalled
 from preview.outside.packages import installed, record
 from preview.requirements import Requirement, asked_for
 from preview.sandbox import landlock
@@ -39,31 +37,17 @@ INDEX = "QUICKEDIT_PACKAGE_INDEX"
 """The environment variable that names the index. Not an argument: an address may hold a password."""
 OFF = "off"
 """The index that means: nothing is installed."""
-LONGEST = 120.0
-"""Seconds for one installation."""
-MAX_BYTES = 512 * 1024 * 1024
-"""Bytes of one environment, what is fetched for it included."""
 MAX_KEPT = 64
 """Environments kept; above it the one unused for longest goes, unless a program has it."""
 AGAIN_AFTER = 30.0
 """Seconds after which what could not be had is tried again."""
 _AT_ONCE = 2
-_MAX_SAID = 2000
-_ROOT = str(Path(__file__).resolve().parents[2])
-_START = f"import sys; sys.path.insert(0, {_ROOT!r}); from preview.inside import install; install.main()"
 _PLAIN = re.compile(
     r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9._, -]*\])?\s*((===|==|~=|!=|<=|>=|<|>)\s*[A-Za-z0-9.*+!_-]+\s*,?\s*)*"
 )
-_NO_PACKAGE = re.compile(r"(?:Because|and) (\S+) was not found in the package registry")
-_NO_VERSION = re.compile(r"there is no version of (\S+)")
-_OTHER_PYTHON = re.compile(r"(\S+) (?:depends on|requires) Python ?([<>=!~][^\s,]*)")
 _ADDED = re.compile(r"^ \+ ([^=\s]+)==(\S+)", re.MULTILINE)
 
 Tell = Callable[[list[dict[str, Any]]], None]
-
-
-class NotInstalled(Exception):
-    """What was asked for cannot be had. The message says why, for the author of the worker."""
 
 
 class Environments:
@@ -174,8 +158,7 @@ class Environments:
         async with self._turns:
             staging = Path(tempfile.mkdtemp(dir=self._making))
             try:
-                said = await self._run_uv(staging, plain)
-                await asyncio.to_thread(_tidy, staging / "site")
+                said = await installer.install(staging, plain, self._index)
                 os.rename(staging / "site", self.ready_ones / name)
             except NotInstalled as error:
                 self._failed = {each: kept for each, kept in self._failed.items() if kept[0] > time.monotonic()}
@@ -189,62 +172,11 @@ class Environments:
         added = ", ".join(f"{found[1]} {found[2]}" for found in _ADDED.finditer(said))
         return f"Installed {added} in {time.monotonic() - began:.1f} s."
 
-    async def _run_uv(self, staging: Path, plain: Sequence[Requirement]) -> str:
-        """What uv said. Raises NotInstalled."""
-        process = await asyncio.create_subprocess_exec(
-            *_command(staging, plain, self._index), env={"LANG": "C.UTF-8", "PATH": "/usr/bin:/bin"}, cwd="/",
-            start_new_session=True, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )  # fmt: skip
-        watching = asyncio.create_task(_end_where_too_large(process.pid, staging))
-        try:
-            said, _ = await asyncio.wait_for(process.communicate(), LONGEST)
-        except TimeoutError:
-            raise NotInstalled(f"The packages could not be installed within {LONGEST:g} s.") from None
-        finally:
-            watching.cancel()
-            if process.returncode is None:
-                _end(process.pid)
-                await process.wait()
-        text = said.decode("utf-8", "replace").replace(str(staging), "")
-        if watching.done() and not watching.cancelled():
-            raise NotInstalled(f"The packages are larger than {MAX_BYTES // 1024 // 1024} MB together.")
-        if process.returncode:
-            raise NotInstalled(_why(text))
-        return text
-
     def _make_room(self, keep: Collection[str]) -> None:
         kept = sorted(self.ready_ones.iterdir(), key=lambda folder: folder.stat().st_mtime, reverse=True)
         for folder in kept[MAX_KEPT:]:
             if folder.name not in keep:
                 shutil.rmtree(folder, ignore_errors=True)
-
-
-def _command(staging: Path, plain: Sequence[Requirement], index: str) -> list[str]:
-    site, home = staging / "site", staging / "home"
-    home.mkdir()
-    (staging / "wanted.txt").write_text("".join(f"{each.text}\n" for each in plain))
-    (staging / "held.txt").write_text("".join(f"{name}=={version}\n" for name, version in installed().items()))
-    python = os.path.realpath(sys.executable)
-    certificates = os.environ.get("SSL_CERT_FILE", "")
-    environment = {
-        "PATH": "/usr/bin:/bin", "HOME": str(home), "TMPDIR": str(home), "LANG": "C.UTF-8", "NO_COLOR": "1",
-        "UV_HTTP_TIMEOUT": "20", "UV_HTTP_RETRIES": "1",
-    }  # fmt: skip
-    if certificates:
-        environment["SSL_CERT_FILE"] = certificates
-    if index:  # may name a password, which an argument would show to everybody on the machine
-        environment["UV_DEFAULT_INDEX"] = index
-    arguments = [
-        "pip", "install", "--only-binary", ":all:", "--target", str(site), "--python", python, "--no-python-downloads",
-        "--requirement", str(staging / "wanted.txt"), "--constraint", str(staging / "held.txt"), "--no-config", "--no-cache",
-        "--system-certs", "--no-progress", "--link-mode", "copy", "--compile-bytecode",
-    ]  # fmt: skip
-    wanted = {
-        "uv": uv.find_uv_bin(), "python": python, "arguments": arguments, "environment": environment,
-        "certificates": certificates, "file_bytes": MAX_BYTES, "cpu_s": int(LONGEST) * 2,
-    }  # fmt: skip
-    return [sys.executable, "-I", "-S", "-B", "-c", _START, str(staging), json.dumps(wanted)]
 
 
 def _name(plain: Sequence[Requirement]) -> str:
@@ -271,60 +203,3 @@ def _culprit(missing: Sequence[Requirement], why: str) -> Requirement:
     """The one that a reason names, else the first."""
     words = set(re.findall(r"[a-z0-9][a-z0-9._-]*[a-z0-9]", why.lower()))
     return next((each for each in missing if words & {each.name, each.name.replace("-", "_")}), missing[0])
-
-
-def _why(said: str) -> str:
-    """In a person's words, where it is one of the usual reasons; else what uv said."""
-    lines = [line.removeprefix("cause:").strip() for line in said.splitlines() if not line.startswith("Using ")]
-    text = " ".join(line.removeprefix("error:").strip() for line in lines if line)[:_MAX_SAID]
-    if found := _NO_PACKAGE.search(text):
-        return f"There is no package {found[1]} in the index. Is the name right?"
-    if found := _NO_VERSION.search(text):
-        return f"There is no version {found[1]} in the index."
-    if found := _OTHER_PYTHON.search(text):
-        return f"{found[1]} needs Python {found[2]}; workers here run on {platform.python_version()}."
-    if "error sending request" in text:
-        return "The packages could not be installed: the package index cannot be reached. Is this machine online?"
-    if "no usable wheels" in text or "no wheels" in text or "building from source is disabled" in text:
-        return f"Only ready-made packages (wheels) for this Python can be installed; nothing is built here. uv says: {text}"
-    if "Traceback" in said:
-        return f"The installer could not be confined, so nothing was installed: {said.strip().splitlines()[-1][:_MAX_SAID]}"
-    return f"The packages could not be installed. uv says: {text}"
-
-
-def _tidy(site: Path) -> None:
-    """Programs and links go; the rest is everybody's to read. Raises NotInstalled where it is too large."""
-    shutil.rmtree(site / "bin", ignore_errors=True)
-    size = 0
-    for folder, folders, files in os.walk(site):
-        os.chmod(folder, 0o755)
-        for name in [*folders, *files]:
-            path = os.path.join(folder, name)
-            if os.path.islink(path) or name == ".lock":
-                os.unlink(path)
-            elif name in files:
-                os.chmod(path, 0o644)
-                size += os.stat(path).st_size
-    if size > MAX_BYTES:
-        raise NotInstalled(f"The packages are larger than {MAX_BYTES // 1024 // 1024} MB together.")
-
-
-async def _end_where_too_large(pid: int, staging: Path) -> None:
-    """Ends the process group once the folder has outgrown its limit; returns then, and only then."""
-    while await asyncio.to_thread(_bytes_below, staging) <= MAX_BYTES:
-        await asyncio.sleep(0.5)
-    _end(pid)
-
-
-def _bytes_below(folder: Path) -> int:
-    size = 0
-    for below, _, files in os.walk(folder):
-        for name in files:
-            with contextlib.suppress(OSError):  # it comes and goes
-                size += os.lstat(os.path.join(below, name)).st_size
-    return size
-
-
-def _end(pid: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(pid, signal.SIGKILL)

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from preview.client import RUN_WAIT
-from preview.outside import environments
+from preview.outside import environments, installer
 from preview.outside.environments import Environments
 from preview.outside.packages import installed
 from tests.runner.index import Index, package_index
@@ -262,7 +262,7 @@ async def test_where_it_is_switched_off_what_is_missing_is_named_with_its_line(t
 async def test_packages_that_are_too_large_are_not_kept(
     made: Made, index: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(environments, "MAX_BYTES", 1_000_000)
+    monkeypatch.setattr(installer, "MAX_BYTES", 1_000_000)
     index.add_wheel("greeting", "1.2", {**GREETING, "greeting/large.bin": bytes(2_000_000)})
     assert await made.get("greeting") is None
     assert list(made.environments.ready_ones.iterdir()) == []
@@ -282,13 +282,13 @@ async def test_the_longest_unused_one_makes_room_unless_a_program_has_it(
 
 
 def test_S18_the_installer_reads_and_writes_nothing_of_the_server(tmp_path: Path) -> None:
-    read, written = run_in_place_of_uv(tmp_path, environments._START)
+    read, written = run_in_place_of_uv(tmp_path, installer._START)
     assert "hunter2" not in read and written == ["inside"]
 
 
 def test_S18_control_without_landlock_the_same_program_reads_and_writes_what_it_likes(tmp_path: Path) -> None:
     without = "install.landlock.restrict = lambda **_: None; install.main()"
-    read, written = run_in_place_of_uv(tmp_path, environments._START.replace("install.main()", without))
+    read, written = run_in_place_of_uv(tmp_path, installer._START.replace("install.main()", without))
     assert "hunter2" in read and written == ["inside", "outside"]
 
 
@@ -308,4 +308,4 @@ def run_in_place_of_uv(tmp_path: Path, start: str) -> tuple[str, list[str]]:
 
 
 def test_web_waits_longer_for_a_run_than_an_installation_may_take() -> None:
-    assert environments.LONGEST + 15 < RUN_WAIT
+    assert installer.LONGEST + 15 < RUN_WAIT
