@@ -5,9 +5,7 @@ Benchmarks of the bridge and of the browser use it. Nothing is measured here but
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import sys
 import tempfile
 import time
@@ -21,7 +19,7 @@ from urllib.parse import urlsplit
 import httpx
 import websockets
 
-from tests.support import Program, free_port
+from tests.support import Program, free_port, page_data
 
 QUICKEDIT = Path(sys.executable).with_name("quickedit")
 
@@ -82,10 +80,7 @@ class Person:
         )
         link = urlsplit(product.login_url)
         self.http.get(f"{link.path}?{link.query}")
-        page = self.http.get("/").text
-        data = re.search(r'<script id="page-data" type="application/json">(.*?)</script>', page, re.S)
-        assert data, page[:500]
-        self.csrf: str = json.loads(data.group(1))["csrfToken"]
+        self.csrf: str = page_data(self.http.get("/").text)["csrfToken"]
 
     def make_worker(self, name: str, template: str = "hello") -> None:
         answer = self.http.post(

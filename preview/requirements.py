@@ -37,6 +37,11 @@ class Requirement:
     line: int
     text: str
 
+    @property
+    def compact(self) -> str:
+        """The entry without white space, so on one line."""
+        return "".join(self.text.split())
+
 
 def normal(name: str) -> str:
     """`Ruamel.YAML` and `ruamel_yaml` are one name."""

@@ -6,8 +6,10 @@ Nothing here sleeps for a fixed time; every wait ends at a deadline with what wa
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import random
+import re
 import selectors
 import shutil
 import signal
@@ -154,3 +156,11 @@ def chromium_options() -> dict[str, Any]:
     if os.geteuid() == 0:
         arguments.append("--no-sandbox")
     return {"executable_path": chromium_path(), "headless": True, "args": arguments}
+
+
+def page_data(html: str) -> dict[str, Any]:
+    """What a page gives its script."""
+    found = re.search(r'<script id="page-data"[^>]*>(.*?)</script>', html, re.DOTALL)
+    assert found, html[:500]
+    data: dict[str, Any] = json.loads(found[1])
+    return data

@@ -160,9 +160,8 @@ class _Child:
         stops.install(self._on_cpu_limit, self._on_time_limit)
         end = len(packed) - meta.get("codes", 0)
         modules, codes = protocol.unpack_modules(packed[:end]), protocol.unpack_modules(packed[end:])
-        if environment := meta.get(
-            "environment"
-        ):  # after the runtime's packages, which a zygote may have imported already
+        # After the runtime's packages, which a zygote may have imported already.
+        if environment := meta.get("environment"):
             sys.path.append(environment)
         bundle = self._bundle = loader.Bundle(modules, meta["root"], codes)
         if unparsed := bundle.unparsed(meta["changed"]):

@@ -95,7 +95,7 @@ def shown_filename(filename: str) -> str:
         filename = filename.removeprefix(_OURS)
     elif filename.startswith(_STDLIB):
         filename = filename.removeprefix(_STDLIB)
-    else:
+    elif not filename.startswith(_ROOT):
         filename = _ENVIRONMENT.sub("", filename)
     return values.text(filename, 1024)
 

@@ -160,7 +160,7 @@ class Children:
         """What the sandbox consists of here, for ``quickedit doctor``; ``weaker`` says why it is not tier A."""
         return {
             "landlock": self.landlock,
-            "own_uids": self._zygote is not None and self._zygote.own_uids,
+            "own_uids": self.own_uids,
             "cgroups": list(self._cgroups.controllers),
             "no_cgroups": self._cgroups.lack,
             "weaker": self.weaker_because,
@@ -217,6 +217,11 @@ class Children:
     def place(self, environment: str) -> str:
         """Where a child finds an environment of packages."""
         return os.path.join(forking.ENVIRONMENTS if self.tier == "A" else self._plan.environments, environment)
+
+    @property
+    def own_uids(self) -> bool:
+        """Whether each child is a user of its own."""
+        return self._zygote is not None and self._zygote.own_uids
 
     @property
     def in_use(self) -> bool:

@@ -93,7 +93,7 @@ async def _serve(folder: Folder, port: int, sandbox: str, allow: str, sql: Seque
             wall_s=limits.wall_s, environments=environments,
         )  # fmt: skip
         await children.start()
-        environments.check(children.tier)
+        environments.check(children.tier, children.own_uids)
         try:
             bindings.start(programs, sink, None, confined=children.tier != "off")
             for wanted in sql:

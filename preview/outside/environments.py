@@ -25,8 +25,8 @@ from typing import Any
 
 from preview.outside import installer
 from preview.outside.installer import NotInstalled
-from preview.outside.packages import installed, record
-from preview.requirements import Requirement, asked_for
+from preview.outside.packages import installed
+from preview.requirements import Requirement, asked_for, normal
 from preview.sandbox import landlock
 
 log = logging.getLogger(__name__)
@@ -42,9 +42,9 @@ MAX_KEPT = 64
 AGAIN_AFTER = 30.0
 """Seconds after which what could not be had is tried again."""
 _AT_ONCE = 2
-_PLAIN = re.compile(
-    r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9._, -]*\])?\s*((===|==|~=|!=|<=|>=|<|>)\s*[A-Za-z0-9.*+!_-]+\s*,?\s*)*"
-)
+_VERSION = r"(?:===|==|~=|!=|<=|>=|<|>)[A-Za-z0-9.*+!_-]+"
+_PLAIN = re.compile(rf"([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[A-Za-z0-9._,-]*\])?(?:{_VERSION}(?:,{_VERSION})*)?")
+_MAX_LINE = 500
 _ADDED = re.compile(r"^ \+ ([^=\s]+)==(\S+)", re.MULTILINE)
 
 Tell = Callable[[list[dict[str, Any]]], None]
@@ -55,7 +55,7 @@ class Environments:
 
     def __init__(self, folder: Path, index: str = "") -> None:
         self.ready_ones = folder / "ready"
-        """An environment is the folder in it that ``get`` names; whoever knows no name cannot list them."""
+        """An environment is the folder in it that ``get`` names. Workers that run as other users cannot list them."""
         self._making = folder / "making"
         self._index = index
         self._why_not = "" if index != OFF else "none are installed when a worker asks"
@@ -71,9 +71,9 @@ class Environments:
         self._making.mkdir(mode=0o700, parents=True)
         self.ready_ones.mkdir(mode=0o711, exist_ok=True)
 
-    def check(self, tier: str) -> None:
-        """Once the sandbox's tier is known: where workers could not read an environment, none is made."""
-        if self._why_not or tier != "B" or os.geteuid() != 0:
+    def check(self, tier: str, own_uids: bool) -> None:
+        """Once it is known how workers run: where they could not read an environment, none is made."""
+        if self._why_not or tier != "B" or not own_uids:
             return
         closed = next((each for each in self.ready_ones.parents if not each.stat().st_mode & 0o001), None)
         if closed is not None:
@@ -86,22 +86,22 @@ class Environments:
         *,
         changed: bool,
         settle: float = 0,
-        used: Collection[str] = (),
+        used: Callable[[], Collection[str]] = tuple,
     ) -> str:
         """The name of the environment for what the modules ask for, made where it is not there; "" where they need none, or it
         cannot be had: then the program runs without, and may do well so. ``tell`` hears of progress and of what cannot be had;
         unless ``changed``, only of what is new. Whoever may be typing still lets ``settle`` seconds pass before anything is
-        fetched. Environments in ``used`` stay."""
+        fetched. Those that ``used`` names when room is made stay."""
         asked = asked_for(modules)
-        plain = [each for each in asked if _PLAIN.fullmatch(each.text)]
-        if changed and (refused := [record(each, "error", _not_plain(each)) for each in asked if each not in plain]):
+        plain = [each for each in asked if is_plain(each)]
+        if changed and (refused := [_record(each, "error", _not_plain(each)) for each in asked if each not in plain]):
             tell(refused)
         missing = [each for each in plain if each.name not in installed()]
         if not missing:
             return ""
         if self._why_not:
             if changed:
-                tell([record(each, "warning", f"{_asks(each)}, and {self._why_not}.") for each in missing])
+                tell([_record(each, "warning", f"{_asks(each)}, and {self._why_not}.") for each in missing])
             return ""
         name = _name(plain)
         if self._is_there(name):
@@ -109,7 +109,7 @@ class Environments:
         until, why = self._failed.get(name, (0.0, ""))
         if until > time.monotonic():
             if changed:
-                tell([record(_culprit(missing, why), "error", why)])
+                tell([_record(_culprit(missing, why), "error", why)])
             return ""
         await asyncio.sleep(settle)
         # Another worker that asks for the same may have been quicker.
@@ -128,12 +128,17 @@ class Environments:
         await asyncio.gather(*self._installing.values(), return_exceptions=True)
 
     async def _made(
-        self, name: str, plain: Sequence[Requirement], missing: Sequence[Requirement], tell: Tell, used: Collection[str]
+        self,
+        name: str,
+        plain: Sequence[Requirement],
+        missing: Sequence[Requirement],
+        tell: Tell,
+        used: Callable[[], Collection[str]],
     ) -> str:
         task = self._installing.get(name)
         if task is None:
             names = ", ".join(each.text for each in missing)
-            tell([record(missing[0], "info", f"Installing {names}. The worker starts when that is done.")])
+            tell([_record(missing[0], "info", f"Installing {names}. The worker starts when that is done.")])
             task = asyncio.create_task(self._install(name, plain), name=f"packages {name}")
             self._installing[name] = task
             task.add_done_callback(functools.partial(self._done, name))
@@ -141,10 +146,10 @@ class Environments:
             # A newer run of the program cancels this one's wait, and waits for the same.
             done = await asyncio.shield(task)
         except NotInstalled as error:
-            tell([record(_culprit(missing, str(error)), "error", str(error))])
+            tell([_record(_culprit(missing, str(error)), "error", str(error))])
             return ""
-        tell([record(missing[0], "info", done)])
-        self._make_room({name, *used})
+        tell([_record(missing[0], "info", done)])
+        await asyncio.to_thread(self._make_room, {name, *used()})
         return name
 
     def _done(self, name: str, task: asyncio.Task[str]) -> None:
@@ -179,13 +184,26 @@ class Environments:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
+def is_plain(each: Requirement) -> bool:
+    """A name, with extras and versions at most: nothing that says where it comes from, and no second line."""
+    found = _PLAIN.fullmatch(each.compact) if len(each.text) <= _MAX_LINE else None
+    return found is not None and normal(found[1]) == each.name
+
+
 def _name(plain: Sequence[Requirement]) -> str:
-    parts = [
-        sorted("".join(each.text.split()) for each in plain),
-        sorted(installed().items()),
-        [sys.implementation.cache_tag, platform.machine(), *platform.libc_ver()],
-    ]
+    parts = [sorted(each.compact for each in plain), _here()]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:40]
+
+
+@functools.cache
+def _here() -> list[object]:
+    """What an environment depends on beside what was asked."""
+    return [sorted(installed().items()), sys.implementation.cache_tag, platform.machine(), *platform.libc_ver()]
+
+
+def _record(each: Requirement, level: str, text: str) -> dict[str, Any]:
+    """A log record that leads to the line which asks."""
+    return {"level": level, "text": text, "at": int(time.time() * 1000), "path": each.path, "line": each.line}
 
 
 def _asks(each: Requirement) -> str:

@@ -64,7 +64,9 @@ async def _run_uv(staging: Path, plain: Sequence[Requirement], index: str) -> st
             await process.wait()
     text = said.decode("utf-8", "replace").replace(str(staging), "")
     if watching.done() and not watching.cancelled():
-        raise NotInstalled(f"The packages are larger than {MAX_BYTES // 1024 // 1024} MB together.")
+        raise _too_large()
+    if process.returncode and "File too large" in text:
+        raise _too_large()
     if process.returncode:
         raise NotInstalled(_why(text))
     return text
@@ -73,7 +75,7 @@ async def _run_uv(staging: Path, plain: Sequence[Requirement], index: str) -> st
 def _command(staging: Path, plain: Sequence[Requirement], index: str) -> list[str]:
     site, home = staging / "site", staging / "home"
     home.mkdir()
-    (staging / "wanted.txt").write_text("".join(f"{each.text}\n" for each in plain))
+    (staging / "wanted.txt").write_text("".join(f"{each.compact}\n" for each in plain))
     (staging / "held.txt").write_text("".join(f"{name}=={version}\n" for name, version in installed().items()))
     python = os.path.realpath(sys.executable)
     certificates = os.environ.get("SSL_CERT_FILE", "")
@@ -130,7 +132,11 @@ def _tidy(site: Path) -> None:
                 os.chmod(path, 0o644)
                 size += os.stat(path).st_size
     if size > MAX_BYTES:
-        raise NotInstalled(f"The packages are larger than {MAX_BYTES // 1024 // 1024} MB together.")
+        raise _too_large()
+
+
+def _too_large() -> NotInstalled:
+    return NotInstalled(f"The packages are larger than {MAX_BYTES // 1024 // 1024} MB together.")
 
 
 async def _end_where_too_large(pid: int, staging: Path) -> None:

@@ -225,9 +225,9 @@ class Programs:
         environment = await self._environment(slot, program, modules, seen)
         desk = self._calls.desk(program, config, lambda records, dropped: self._heard(program, records, dropped))
         try:
-            meta = _meta(program, config, seen, slot.run) | {
-                "environment": environment and self._children.place(environment)
-            }
+            meta = _meta(program, config, seen, slot.run)
+            if environment:
+                meta["environment"] = self._children.place(environment)
             child = await self._children.load(modules, meta, desk, program.key)
         except DoesNotParse as error:
             unparsed = Unparsed(error.path, error.line, error.column, error.message)
@@ -250,13 +250,12 @@ class Programs:
             return ""
         last = (slot.run.seen if slot.run is not None else None) or {}
         changed = any(last.get(path) != seen.get(path) for path in ("pyproject.toml", "requirements.txt"))
-        used = {each.environment for each in self._slots.values()}
         return await self._environments.get(
             modules,
             lambda records: self._heard(program, records, 0),
             changed=changed,
             settle=SETTLE if program.version is None else 0,
-            used=used,
+            used=lambda: {each.environment for each in self._slots.values()},
         )
 
     def _loaded(

@@ -92,7 +92,7 @@ async def _serve(options: argparse.Namespace) -> None:
     )  # fmt: skip
     hosts = Hosts(options.domain, web)
     await children.start()
-    environments.check(children.tier)
+    environments.check(children.tier, children.own_uids)
     try:
         front = Front(hosts, programs, sink, scheme=options.scheme, tier=children.tier)
         health = Health(children.tier, children.python, platform.release())

@@ -85,7 +85,7 @@ class Checker:
         self._idle: asyncio.TimerHandle | None = None
         self._closed = False
         self._loop = asyncio.get_running_loop()
-        self._source = ""
+        self._source = self._packages = ""
         self._shelves = {
             "worker": mirror.stubs,
             "platform": home.platform,
@@ -141,15 +141,12 @@ class Checker:
         if changes and self._server is not None:
             self._server.notify("workspace/didChangeWatchedFiles", {"changes": changes})
 
-    def imports_from(self, source: str) -> None:
-        """The folder of the workspace at which imports start. A change of it starts the checker anew."""
-        if source != self._source:
-            self._source = source
+    def imports_from(self, source: str, packages: str) -> None:
+        """The folder of the workspace at which imports start, and the name of the packages that it asked for. A change starts the
+        checker anew: it looks for a package once."""
+        if (source, packages) != (self._source, self._packages):
+            self._source, self._packages = source, packages
             self._stop()
-
-    def start_anew(self) -> None:
-        """With the next question."""
-        self._stop()
 
     # --- what it is asked -----------------------------------------------------------------------------------------------
 

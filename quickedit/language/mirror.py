@@ -125,15 +125,14 @@ class Mirror:
             self._env = env_stub
         return changed
 
-    def show_packages(self, environment: str) -> bool:
-        """Shows another environment, "" for none; whether it is another one. Raises OSError."""
+    def show_packages(self, environment: str) -> None:
+        """Shows an environment, "" for none. Raises OSError."""
         if environment == self._environment:
-            return False
+            return
         self.asked.unlink(missing_ok=True)
         if environment:
             self.asked.symlink_to(self._environments / environment)
         self._environment = environment
-        return True
 
     def _write(self, target: Path, text: str) -> None:
         """Appears at once as a whole, with a time that grows: analysers go by a file's time, and the clock of a file system

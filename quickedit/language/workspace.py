@@ -141,13 +141,12 @@ class Workspace:
         without = {path for path, text in self._set_aside.items() if self._files.get(path) == text}
         try:
             changed = self.mirror.update(self._files, stub, without)
-            if self.mirror.show_packages(self._environment):
-                self.checker.start_anew()  # it has looked for them, and would not look again
+            self.mirror.show_packages(self._environment)
         except OSError as error:
             _log.warning("the language mirror cannot be written: %s", error)
             return
         self.checker.files_changed(changed)
-        self.checker.imports_from(self.source)
+        self.checker.imports_from(self.source, self._environment)
         self._hint_closed(without)
 
     async def close(self) -> None:

@@ -6,12 +6,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
 import tempfile
 from collections.abc import Generator, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from playwright.sync_api import Error as PlaywrightError
 from tests.conftest import Live, start_product
 from tests.e2e.workbench import DEADLINE_MS, EditPage
 from tests.processes import children, command_line, descendants
-from tests.support import DEADLINE, chromium_options, free_port, wait_until
+from tests.support import DEADLINE, chromium_options, free_port, page_data, wait_until
 
 RUNNER = "preview.outside.serve"
 WARTS = (
@@ -56,6 +56,7 @@ class Site:
         self.live = live
         self.browser = browser
         self.context: BrowserContext | None = None
+        self.ends = ExitStack()
         self.problems: list[str] = []
 
     @property
@@ -68,9 +69,10 @@ class Site:
     def sign_in(self, **options: Any) -> Page:
         """A new tab of a new browser profile, signed in by a login link. The profile is on disk, as a person's is: what a private
         window keeps is less, the compiled scripts of the editor above all."""
-        self.profile = tempfile.TemporaryDirectory(prefix="quickedit-profile-", ignore_cleanup_errors=True)
+        profile = self.ends.enter_context(tempfile.TemporaryDirectory(prefix="quickedit-", ignore_cleanup_errors=True))
         options = {"viewport": {"width": 1440, "height": 900}, **chromium_options(), **options}
-        self.context = self.browser.browser_type.launch_persistent_context(self.profile.name, **options)
+        self.context = self.browser.browser_type.launch_persistent_context(profile, **options)
+        self.ends.callback(self.context.close)
         self.context.set_default_timeout(DEADLINE_MS)
         self.context.grant_permissions(["clipboard-read", "clipboard-write"])
         page = self.tab()
@@ -100,7 +102,8 @@ class Site:
         """A picture of each tab of everybody's, the last one's first; the files' names."""
         RESULTS.mkdir(exist_ok=True)
         made = []
-        pages = [page for context in self.browser.contexts for page in context.pages]
+        contexts = [*self.browser.contexts, *([self.context] if self.context is not None else [])]
+        pages = [page for context in contexts for page in context.pages]
         for number, page in enumerate(reversed(pages)):
             made.append(str(RESULTS / f"{name}-{number}.png"))
             try:
@@ -124,11 +127,8 @@ class Site:
         """Makes a worker without looking at it, as the dashboard asks the server to."""
         assert self.context is not None
         request = self.context.request
-        data = re.search(
-            r'<script id="page-data" type="application/json">(.*?)</script>', request.get(self.url("/")).text(), re.S
-        )
-        assert data, "the dashboard has no data"
-        headers = {"X-CSRFToken": json.loads(data[1])["csrfToken"], "Origin": self.url("")}
+        token = page_data(request.get(self.url("/")).text())["csrfToken"]
+        headers = {"X-CSRFToken": token, "Origin": self.url("")}
         made = request.post(self.url("/api/v1/workers"), data={"name": name, "template": template}, headers=headers)
         assert made.ok, made.text()
 
@@ -199,8 +199,7 @@ def _site(browser: Browser, directory: Path) -> Iterator[Site]:
         yield site
         assert not site.problems, "\n".join(site.problems)
     finally:
-        if site.context is not None:
-            site.context.close()
+        site.ends.close()
         site.live.program.stop()
 
 

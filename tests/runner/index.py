@@ -6,11 +6,12 @@ import base64
 import hashlib
 import io
 import tarfile
-import threading
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+
+from tests.runner.servers import serving
 
 
 class Index:
@@ -92,13 +93,5 @@ def package_index() -> Iterator[Index]:
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    index.port = server.server_port
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with serving(Handler) as index.port:
         yield index
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -79,13 +79,19 @@ _BOMB = gzip.compress(bytes(64 << 20), 1)
 @contextmanager
 def upstream() -> Iterator[Upstream]:
     made = Upstream()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"upstream": made}))
+    with serving(type("Handler", (_Handler,), {"upstream": made})) as made.port:
+        yield made
+
+
+@contextmanager
+def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[int]:
+    """A server on the loopback, in threads of its own; its port."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
-    made.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield made
+        yield server.server_address[1]
     finally:
         server.shutdown()
         server.server_close()

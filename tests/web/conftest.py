@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import re
 import sys
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +23,7 @@ import pytest
 import websockets
 from django.conf import settings
 
+from tests import support
 from tests.support import program, wait_until
 
 _numbers = count(1)
@@ -165,10 +165,7 @@ def token_of(url: str) -> str:
 
 def page_data(answer: httpx.Response) -> dict[str, Any]:
     """What the page gives its script."""
-    found = re.search(r'<script id="page-data"[^>]*>(.*?)</script>', answer.text, re.DOTALL)
-    assert found, answer.text[:500]
-    data: dict[str, Any] = json.loads(found[1])
-    return data
+    return support.page_data(answer.text)
 
 
 @pytest.fixture

@@ -89,11 +89,13 @@ async def test_O10_a_foreign_host_cannot_open_the_bridge(owner: Person) -> None:
 
 def test_O4_the_editor_may_be_framed_by_our_pages_only_and_gets_no_cookie(server: Server, owner: Person) -> None:
     with server.client(host=settings.EDITOR_HOST) as browser:
-        answer = browser.get("/")
-        policy = answer.headers["content-security-policy"]
-        assert f"frame-ancestors {settings.PUBLIC_ORIGIN}" in policy.split("; ")
-        assert "connect-src 'self'" in policy.split("; ")
-        assert "set-cookie" not in answer.headers
+        for page in ("/", "/again.html"):
+            answer = browser.get(page)
+            assert answer.status_code == 200 and 'id="workbench"' in answer.text
+            policy = answer.headers["content-security-policy"]
+            assert f"frame-ancestors {settings.PUBLIC_ORIGIN}" in policy.split("; ")
+            assert "connect-src 'self'" in policy.split("; ")
+            assert "set-cookie" not in answer.headers
         parents = browser.get("/parents.json")
         assert (parents.json(), parents.headers["cache-control"]) == ([settings.PUBLIC_ORIGIN], "no-store")
         browser.headers["cookie"] = owner.cookie

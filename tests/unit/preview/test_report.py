@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import pytest
 
-from preview.inside import entry, report, values
+from preview.inside import entry, frames, report, values
 from tests.unit.preview.worker_code import keep, raised, source
 
 
@@ -306,3 +306,8 @@ def test_an_error_of_the_runtime_points_at_the_handler() -> None:
         "Default.fetch",
     )
     assert frame["source"] == {"first": 2, "lines": ["b", "def fetch():", "    pass"]}
+
+
+def test_a_folder_of_the_workers_own_is_never_taken_for_one_of_packages() -> None:
+    assert frames.shown_filename(f"/worker/{'a' * 40}/shop.py") == f"/worker/{'a' * 40}/shop.py"
+    assert frames.shown_filename(f"/environments/{'a' * 40}/greeting/words.py") == "greeting/words.py"
