@@ -82,6 +82,8 @@ REQUEST_WAIT = 40.0
 """Seconds for a request: above the wall limit of a request."""
 DATA_WAIT = 15.0
 """Seconds for a look into data: above the limit of one statement of SQL."""
+MIGRATE_WAIT = 50.0
+"""Seconds for migrations: above the time after which the runner begins no further one, and what the last may take."""
 _RETRY_FIRST, _RETRY_MOST = 0.05, 1.0
 _KNOWN_DIGESTS = 4096
 
@@ -94,7 +96,7 @@ class RunnerAway(Exception):
 
 class RunnerClient:
     """``resolve`` says whose a host name is (or None), ``modules`` gives a program's modules, ``on_log`` hears
-    requests, ``may_call`` says whether the worker of an id may call methods of the worker of a name.
+    requests, ``may_call`` says whether a worker may call methods of another one, both by their ids.
 
     All are called in the event loop that ``start`` was called in; ``on_log`` must not block.
     """
@@ -186,8 +188,9 @@ class RunnerClient:
     async def data(self, asked: AskData) -> bytes:
         """The answer to a look into a worker's data, or to a change of it, as JSON. Raises Refused and RunnerAway. A change
         is never repeated."""
-        again = asked.method in ("list", "get", "tables", "rows")
-        return _expect(await self._ask_any(asked, DATA_WAIT, again=again), DataAnswer).value
+        again = asked.method in ("list", "get", "tables", "rows", "migrations")
+        wait = MIGRATE_WAIT if asked.method == "migrate" else DATA_WAIT
+        return _expect(await self._ask_any(asked, wait, again=again), DataAnswer).value
 
     async def trigger(self, asked: AskTrigger) -> Triggered:
         """Runs a handler now. Raises Refused and RunnerAway. Never repeated."""
@@ -260,7 +263,7 @@ class RunnerClient:
         if isinstance(message, AskModules):
             return Modules(pack_modules(await self._modules(message.program)))
         if isinstance(message, AskMayCall):
-            return MayCall(self._may_call is not None and await self._may_call(message.caller, message.worker))
+            return MayCall(self._may_call is not None and await self._may_call(message.caller, message.called))
         raise Refused("bad-message", f"Web does not answer {type(message).__name__}.")
 
     def _told(self, message: AnyMessage) -> None:

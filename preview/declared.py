@@ -7,6 +7,7 @@ binding may do.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ from preview.cron import BadCron, parse
 
 MAX_BINDINGS = 64
 MAX_CRONS = 16
+MAX_PROPS = 4096
+"""Bytes of what a service binding gives along, as JSON."""
 
 Kind = Literal["kv", "d1", "r2", "queue", "service", "assets", "not-yet"]
 
@@ -116,8 +119,19 @@ def _listed(file: ConfigFile) -> Iterator[Binding]:
             file.refuse_unknown(item, known | _COMMON, section, strict=False)
             name = _required(file, item, "binding", section)
             options = {key: value for key, value in item.items() if key in known}
+            if "props" in options:
+                _check_props(file, options["props"])
             # A KV namespace needs no id here: its own name will do.
             yield Binding(kind, name, _string(file, item, resource, section) or name, section, options)
+
+
+def _check_props(file: ConfigFile, props: object) -> None:
+    try:
+        size = len(json.dumps(props))
+    except (TypeError, ValueError, RecursionError):  # a date of TOML, say
+        size = MAX_PROPS + 1
+    if not isinstance(props, dict) or size > MAX_PROPS:
+        raise file.error(f"“props” must be an object of at most {MAX_PROPS:,} bytes of JSON.", "services", "props")
 
 
 def _producers(file: ConfigFile) -> Iterator[Binding]:

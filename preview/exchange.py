@@ -129,7 +129,8 @@ class AskRequest(Message, frozen=True, tag="request"):
 class AskData(Message, frozen=True, tag="data"):
     """A look into a worker's data, or a change of it by a person. ``worker`` is its id, ``preview`` says in which layer;
     ``resource`` is what the binding of that ``kind`` is bound to, ``args`` JSON. The ``method`` reset throws the preview's
-    layer away."""
+    layer away. Of D1, ``migrations`` says which of ``names`` are not applied, and ``migrate`` applies the packed files of
+    ``body`` in the order of ``names``, both by the table ``migrations_table``."""
 
     worker: Key
     preview: bool
@@ -164,10 +165,10 @@ class AskModules(Message, frozen=True, tag="modules"):
 
 
 class AskMayCall(Message, frozen=True, tag="may-call"):
-    """Whether the worker with the id ``caller`` may call methods of the worker that is called ``worker``."""
+    """Whether a worker may call methods of another one; both by their ids."""
 
     caller: Key
-    worker: Label
+    called: Key
 
 
 class TellLogs(Message, frozen=True, tag="logs"):

@@ -53,9 +53,9 @@ async def modules(program: Program) -> Mapping[str, bytes]:
     return kept if kept is not None else await in_database(bundles.load, program.digest)
 
 
-async def may_call(caller: str, name: str) -> bool:
-    """Whether a worker, by its id, may call methods of the one with that name."""
-    return caller.isdecimal() and await in_database(access.may_call, int(caller), name)
+async def may_call(caller: str, called: str) -> bool:
+    """Whether a worker may call methods of another one; both by their ids."""
+    return caller.isdecimal() and called.isdecimal() and await in_database(access.may_call, int(caller), int(called))
 
 
 async def _deployed(name: str) -> tuple[Host, Program] | None:

@@ -160,7 +160,7 @@ class Entry:
         entrypoint = head.get("entrypoint", "")
         if self.assets is not None and not entrypoint and (asset := self.assets.before_worker(request)) is not None:
             return asset.status, asset.headers.items(), asset._content
-        handler, result = await self._run("fetch", request, entrypoint)
+        handler, result = await self._run("fetch", request, entrypoint, head.get("props"))
         if not isinstance(result, workers.Response):
             raise self._wrong_result(result, handler)
         content: bytes | AsyncIterator[bytes] | workers.WebSocket = result._content
@@ -184,18 +184,21 @@ class Entry:
                 return batch._outcome(), error
             return batch._outcome(), None
         if head["event"] == "call":
-            return await self._called(head["entrypoint"], head["method"], body)
+            context = workers.Context(head.get("props"))
+            return await self._called(head["entrypoint"], head["method"], context, body)
         await self._run("scheduled", workers.events.ScheduledController(head["scheduledTime"], head["cron"]))
         return None, None
 
-    async def _called(self, entrypoint: str, name: str, arguments: bytes) -> tuple[Any, Exception | None]:
+    async def _called(
+        self, entrypoint: str, name: str, context: workers.Context, arguments: bytes
+    ) -> tuple[Any, Exception | None]:
         """Calls a method of a class for another worker; what it returned or raised, as it travels."""
         try:
             args, keywords = workers.rpc.unpack_arguments(arguments)
             target = self._target(entrypoint)
             if target is None or not _is_open(target, name):
                 raise AttributeError(f"This worker has no method {name} that others can call.")
-            result = getattr(target(workers.Context(), workers.env), name)(*args, **keywords)
+            result = getattr(target(context, workers.env), name)(*args, **keywords)
             if inspect.isawaitable(result):
                 result = await result
             return {"value": workers.rpc.pack(result)}, None
@@ -211,13 +214,15 @@ class Entry:
             return found
         raise NoEntry(f"This worker has no class {entrypoint}(WorkerEntrypoint), which a service binding names.")
 
-    async def _run(self, name: str, first: object, entrypoint: str = "") -> tuple[Callable[..., Any], Any]:
+    async def _run(
+        self, name: str, first: object, entrypoint: str = "", props: Mapping[str, Any] | None = None
+    ) -> tuple[Callable[..., Any], Any]:
         target = self._target(entrypoint)
         found = getattr(target, name, None) if target is not None else self._functions.get(name)
         if not callable(found):
             missing = f"{entrypoint}.{name}" if entrypoint else self._name(name)
             raise NoEntry(f"This worker has no {missing}, so it cannot take this {_EVENTS[name]}.")
-        context = workers.Context()
+        context = workers.Context(props)
         handler: Callable[..., Any] = getattr(target(context, workers.env), name) if target is not None else found
         result = handler(*_accepted(handler, (first, workers.env, context)))
         if inspect.isawaitable(result):

@@ -85,9 +85,9 @@ class Web:
             return None
         return answer.host, answer.program
 
-    async def may_call(self, worker: str, name: str) -> bool:
-        """As services.MayCall. Raises PeerAway."""
-        return (await self._ask(AskMayCall(worker, name), MayCall)).allowed
+    async def may_call(self, caller: str, called: str) -> bool:
+        """As permissions.MayCall. Raises PeerAway."""
+        return (await self._ask(AskMayCall(caller, called), MayCall)).allowed
 
     async def modules(self, program: Program) -> bytes | None:
         """As hosts.Source.modules. Raises PeerAway."""

@@ -10,7 +10,7 @@ import asyncio
 import json
 import logging
 import secrets
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -20,6 +20,7 @@ from uvicorn.protocols.utils import ClientDisconnected
 from preview import protocol
 from preview.exchange import Host, PeerAway
 from preview.outside import bodies, failures, policy, sockets
+from preview.outside.bindings.services import Permit
 from preview.outside.bodies import Receive, Scope, Send
 from preview.outside.calls import Origin
 from preview.outside.failures import Refuse
@@ -56,6 +57,8 @@ class Request(msgspec.Struct):
     """How many workers wait for the answer, each through a service binding."""
     entrypoint: str = ""
     """The class that such a binding names; "" for Default."""
+    props: Mapping[str, Any] = {}
+    """What such a binding gives along."""
 
 
 class Asked(msgspec.Struct):
@@ -221,12 +224,15 @@ class Front:
 
     # Answering
 
-    async def answer(self, request: Request) -> Response:
-        """The answer to a whole request, whatever happens to its worker. Raises Refuse only for what no worker saw.
+    async def answer(self, request: Request, permit: Permit | None = None) -> Response:
+        """The answer to a whole request, whatever happens to its worker. Raises Refuse only for what no worker saw, and what
+        ``permit`` raises.
 
         Of a streamed answer it is what comes within some seconds, or until the limit of one that is whole.
         """
         async with self.running(request.label) as (host, run):
+            if permit is not None:
+                await permit(run.program)
             reply = await self._ask(request, host, run)
             if reply.stream is not None:
                 try:
@@ -235,10 +241,10 @@ class Front:
                     tell(reply, broken)
             return reply.status, reply.headers, reply.body
 
-    async def inside(self, request: Request) -> Response:
+    async def inside(self, request: Request, permit: Permit | None = None) -> Response:
         """As ``answer``, for a request that web makes: every refusal is an answer too."""
         try:
-            return await self.answer(request)
+            return await self.answer(request, permit)
         except Refuse as refused:
             return failures.notice(refused.notice, request.headers)
 
@@ -297,7 +303,9 @@ class Front:
             head["websocket"] = True
         if request.entrypoint:
             head["entrypoint"] = request.entrypoint
-        if request.size > _SURELY_FITS:
+        if request.props:
+            head["props"] = request.props
+        if request.props or request.size > _SURELY_FITS:
             _check_head(head)
         return head
 

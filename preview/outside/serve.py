@@ -97,7 +97,7 @@ async def _serve(options: argparse.Namespace) -> None:
         front = Front(hosts, programs, sink, scheme=options.scheme, tier=children.tier)
         health = Health(children.tier, children.python, platform.release())
         control = Control(options.socket, web, hosts, programs, front, options.domain, lambda: health, bindings)
-        bindings.services.ask, bindings.services.may_call = asking(front, options.domain), web.may_call
+        bindings.services.ask, bindings.permissions.ask = asking(front, options.domain), web.may_call
         listener = make_listener(front, front=front, with_parent=options.with_parent)
         await programs.start()
         await control.start()

@@ -10,7 +10,7 @@ import re
 from preview.exchange import AskRequest, Refused
 from preview.outside import policy
 from preview.outside.bindings.events import Events
-from preview.outside.bindings.services import Ask, Invoke, Target
+from preview.outside.bindings.services import Ask, Invoke, Permit, Target
 from preview.outside.calls import CallError
 from preview.outside.failures import Refuse
 from preview.outside.front import Front, Request
@@ -48,14 +48,14 @@ def asking(front: Front, domain: str) -> Ask:
     """How a worker's service binding reaches another worker: as a request from outside would, but for the network."""
 
     async def ask(
-        to: Target, method: str, target: str, headers: list[tuple[str, str]], body: bytes
+        to: Target, method: str, target: str, headers: list[tuple[str, str]], body: bytes, permit: Permit | None
     ) -> tuple[int, list[tuple[str, str]], bytes]:
         try:
             request = request_of(AskRequest(to.name, method, target, headers, body), f"{to.name}.{domain}")
         except (Refused, UnicodeEncodeError) as refused:
             raise CallError("bad-argument", str(refused)) from None
-        request.depth, request.entrypoint = to.depth, to.entrypoint
-        status, found, data = await front.inside(request)
+        request.depth, request.entrypoint, request.props = to.depth, to.entrypoint, to.props
+        status, found, data = await front.inside(request, permit)
         return status, [(key.decode("latin-1"), value.decode("latin-1")) for key, value in found], data
 
     return ask
@@ -64,10 +64,11 @@ def asking(front: Front, domain: str) -> Ask:
 def invoking(front: Front, events: Events) -> Invoke:
     """How a worker's service binding calls a method of another worker."""
 
-    async def invoke(to: Target, method: str, arguments: bytes) -> tuple[tuple[str, str] | None, bytes]:
+    async def invoke(to: Target, method: str, arguments: bytes, permit: Permit) -> tuple[tuple[str, str] | None, bytes]:
         try:
             async with front.running(to.name) as (_, run):
-                outcome = await events.call(run, to.entrypoint, method, arguments, to.depth)
+                await permit(run.program)
+                outcome = await events.call(run, to, method, arguments)
         except Refuse as refused:
             raise CallError("failed", refused.notice.message or refused.notice.title) from None
         if outcome.raised is None and outcome.error:

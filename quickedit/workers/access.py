@@ -73,10 +73,10 @@ def access_of_all(worker_id: int) -> dict[int, Access]:
     return {row.user_id: Access(row.worker, Role(row.role), row.user_id) for row in rows}
 
 
-def may_call(worker_id: int, name: str) -> bool:
-    """Whether a worker may call methods of the one with that name: everybody who may change the code of the first may
-    change the other's as well. Else a call would be a way around roles."""
+def may_call(caller_id: int, called_id: int) -> bool:
+    """Whether a worker may call methods of another one: everybody who may change the code of the first may change the
+    other's as well. Else a call would be a way around roles."""
     changing = Membership.objects.filter(role__in=(Role.OWNER, Role.EDITOR), worker__deleted_at__isnull=True)
-    own = changing.filter(worker_id=worker_id)
-    theirs = changing.filter(worker__name=name).values("user_id")
+    own = changing.filter(worker_id=caller_id)
+    theirs = changing.filter(worker_id=called_id).values("user_id")
     return own.exists() and not own.exclude(user_id__in=theirs).exists()

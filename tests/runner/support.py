@@ -66,7 +66,7 @@ async def read_reply(reader: asyncio.StreamReader, *, body: bool = True) -> Repl
 @dataclass
 class Runner:
     """A runner process and the web beside it: ``hosts`` and ``bundles`` are what web knows, ``calls`` whose methods whoever
-    asks may call: (caller's id, name)."""
+    asks may call: (caller's id, called one's id)."""
 
     process: Process
     socket: Path
@@ -167,15 +167,15 @@ async def start_runner(folder: Path, *options: str, port: int = 0, after: Runner
     async def modules(program: Program) -> Mapping[str, bytes]:
         return made.bundles[program.digest]
 
-    async def may_call(caller: str, name: str) -> bool:
-        return (caller, name) in made.calls
+    async def may_call(caller: str, called: str) -> bool:
+        return (caller, called) in made.calls
 
     web = RunnerClient(
         socket, resolve=resolve, modules=modules, on_log=lambda event: made.logs.append(event), may_call=may_call
     )
     made = Runner(process, socket, int(ready["port"]), ready, web)
     if after is not None:
-        made.hosts, made.bundles = after.hosts, after.bundles
+        made.hosts, made.bundles, made.calls = after.hosts, after.bundles, after.calls
     await web.start()
     await web.health()
     return made

@@ -237,6 +237,45 @@ async def test_a_binding_can_name_another_entrypoint_for_methods_and_for_fetch(s
     assert (await shared_runner.fetch("/", "naming")).status == 500, "Default has no method rights"
 
 
+PROPS = b"""from workers import Response, WorkerEntrypoint
+
+
+class Default(WorkerEntrypoint):
+    async def fetch(self, request):
+        return Response(repr(self.ctx.props.to_py()))
+
+    async def of_whom(self):
+        return f"{self.ctx.props.user} {self.ctx.props['rights']}"
+"""
+
+
+async def test_props_of_a_binding_reach_fetch_and_methods_and_no_visitor_can_say_any(shared_runner: Runner) -> None:
+    body = """
+    try:
+        return Response(f"{await other.of_whom()} {await (await other.fetch('https://x/')).text()}")
+    except OutsideError as error:
+        return Response(error.code)
+    """
+    modules = caller(body, "told")
+    config = json.loads(modules["wrangler.jsonc"])
+    config["services"][0]["props"] = {"user": "Ada", "rights": ["read", 1]}
+    modules = {**modules, "wrangler.jsonc": json.dumps(config).encode()}
+    await shared_runner.deploy({"main.py": PROPS}, "told")
+    shared_runner.calls.add(("telling", "told"))
+    await shared_runner.deploy(modules, "telling")
+    said = (await shared_runner.fetch("/", "telling")).text
+    assert said == "Ada ['read', 1] {'user': 'Ada', 'rights': ['read', 1]}"
+    assert (await shared_runner.fetch("/", "told")).text == "{}"
+    plain = caller('return Response(await (await other.fetch("https://x/")).text())', "told")
+    await shared_runner.deploy(plain, "plain")
+    assert (await shared_runner.fetch("/", "plain")).text == "{}"
+    await shared_runner.deploy(modules, "impostor")
+    assert (await shared_runner.fetch("/", "impostor")).text == "forbidden"
+    fetching = caller(body.replace("{await other.of_whom()} ", ""), "told")
+    await shared_runner.deploy({**fetching, "wrangler.jsonc": modules["wrangler.jsonc"]}, "impostor", 2)
+    assert (await shared_runner.fetch("/", "impostor")).text == "forbidden", "by fetch no more than by methods"
+
+
 async def test_another_entrypoint_is_reached_by_those_alone_that_may_call_and_has_to_be_one(
     shared_runner: Runner,
 ) -> None:

@@ -10,6 +10,8 @@ import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
+from .results import Result, result
+
 _Handler = TypeVar("_Handler", bound=Callable[..., Any])
 
 _log = logging.getLogger("workers")
@@ -62,7 +64,12 @@ def _finished(task: asyncio.Future[Any]) -> None:
 class Context:
     """What belongs to one request beside its data: `self.ctx.wait_until(…)`."""
 
-    __slots__ = ()
+    __slots__ = ("props",)
+
+    def __init__(self, props: Mapping[str, Any] | None = None) -> None:
+        self.props: Result = result(props or {})
+        """What the `props` of another worker's service binding say; empty for requests from outside. Only workers that may
+        be changed by nobody who may not change this one can say anything here."""
 
     def wait_until(self, awaitable: Awaitable[Any]) -> None:
         """Lets `awaitable` go on after the response is sent. What it raises goes to the log."""

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from preview.declared import Consumer
 from preview.outside.bindings.errors import BindingError
 from preview.outside.bindings.events import Events, Outcome
+from preview.outside.bindings.forwarding import Forwarding
+from preview.outside.bindings.permissions import Permissions
 from preview.outside.bindings.queues import MAX_DELAY, Backlog, Message
 from preview.outside.bindings.stores import Stores
 from preview.outside.programs import Programs, Unavailable
@@ -39,11 +41,14 @@ class _Running:
 class Consumers:
     """All consumers of one runner. Use from one event loop."""
 
-    def __init__(self, stores: Stores, programs: Programs, events: Events) -> None:
+    def __init__(self, stores: Stores, programs: Programs, events: Events, permissions: Permissions) -> None:
         self._stores = stores
         self._programs = programs
         self._events = events
         self._running: dict[tuple[str, str], _Running] = {}
+        self._forwarding = Forwarding(
+            stores, permissions, self._consuming, lambda to, queue: self.sent(f"live:{to}", queue)
+        )
 
     def update(self, key: str, preview: bool, consumers: tuple[Consumer, ...]) -> None:
         """The queues that a program consumes from now on."""
@@ -51,19 +56,31 @@ class Consumers:
         for of, queue in list(self._running):
             if of == key and self._running[of, queue].consumer != wanted.get(queue):
                 self._running.pop((of, queue)).task.cancel()
+                if queue not in wanted and not preview:
+                    self.sent(key, queue)
         for queue, consumer in wanted.items():
             if (key, queue) not in self._running:
                 task = asyncio.get_running_loop().create_task(
                     self._consume(key, preview, consumer), name=f"consumer of {queue}"
                 )
                 self._running[key, queue] = _Running(consumer, task)
+                if not preview:
+                    self._forwarding.consumed(queue)
 
     def sent(self, key: str, queue: str) -> None:
-        """A queue got messages."""
+        """A queue got messages. Those of a deployed worker that does not consume it may be another one's; a draft's never are,
+        as a preview does nothing to what is live."""
+        kind, _, worker = key.partition(":")
         if (running := self._running.get((key, queue))) is not None:
             running.wake.set()
+        elif kind == "live":
+            self._forwarding.sent(worker, queue)
+
+    def _consuming(self, queue: str) -> list[str]:
+        return [key.partition(":")[2] for key, each in self._running if each == queue and key.startswith("live:")]
 
     def close(self) -> None:
+        self._forwarding.close()
         for running in self._running.values():
             running.task.cancel()
         self._running.clear()

@@ -18,6 +18,7 @@ import msgspec
 from preview.exchange import Host, Program
 from preview.outside import failures, reports
 from preview.outside.bindings.queues import Message
+from preview.outside.bindings.services import Target
 from preview.outside.calls import Origin
 from preview.outside.children import Answer
 from preview.outside.logs import LogSink, RequestLog
@@ -87,11 +88,11 @@ class Events:
         body = json.dumps(sent, ensure_ascii=False).encode("utf-8", "replace")
         return await self._run(key, {"event": "queue", "queue": queue}, body, "QUEUE", f"{queue} ({count})")
 
-    async def call(self, run: Run, entrypoint: str, method: str, arguments: bytes, depth: int) -> Outcome:
-        """Calls a method for another worker; ``depth`` workers wait for it. ``entrypoint`` is "" for the class Default."""
-        head = {"event": "call", "entrypoint": entrypoint, "method": method}
-        path = f"{entrypoint}.{method}" if entrypoint else method
-        return await self._on(run, head, arguments, "RPC", path, depth)
+    async def call(self, run: Run, to: Target, method: str, arguments: bytes) -> Outcome:
+        """Calls a method for another worker."""
+        head = {"event": "call", "entrypoint": to.entrypoint, "method": method, "props": to.props}
+        path = f"{to.entrypoint}.{method}" if to.entrypoint else method
+        return await self._on(run, head, arguments, "RPC", path, to.depth)
 
     async def _run(self, key: str, head: dict[str, Any], body: bytes, method: str, path: str) -> Outcome:
         try:

@@ -61,6 +61,18 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """A message on its way to another worker's queue; ``due`` in milliseconds since the epoch."""
+
+    id: int
+    uid: str
+    content_type: str
+    body: bytes
+    sent: int
+    due: int
+
+
+@dataclass(frozen=True, slots=True)
 class Backlog:
     """How a queue stands: what can be taken now and what waits for its time, each counted up to COUNT, since when the
     first is due, and when the next becomes due (ms)."""
@@ -85,17 +97,34 @@ class QueueStore:
         ]
 
         def job(connection: sqlite3.Connection) -> None:
-            # The ids of a queue's first and last message bound its length, and cost two look-ups.
-            first, last = connection.execute("SELECT min(id), max(id) FROM messages").fetchone()
-            if first is not None and last - first > MAX_BACKLOG:
-                count = connection.execute("SELECT count(*) FROM messages WHERE queue = ?", (queue,)).fetchone()[0]
-                if count + len(rows) > MAX_BACKLOG:
-                    raise Full(f"The queue “{queue}” holds {count:,} messages; {MAX_BACKLOG:,} are the most.")
-            connection.executemany(
-                "INSERT INTO messages (queue, uid, type, body, sent, due) VALUES (?, ?, ?, ?, ?, ?)", rows
-            )
+            _insert(connection, queue, rows)
 
         await self._database.write(job)
+
+    async def movable(self, queue: str, most: int) -> list[Moved]:
+        """Up to ``most`` messages that no handler has just now, the oldest first."""
+        now = int(time.time() * 1000)
+        return await self._database.read(
+            lambda connection: [
+                Moved(*row)
+                for row in connection.execute(
+                    "SELECT id, uid, type, body, sent, due FROM messages WHERE queue = ? AND (attempts = 0 OR due <= ?)"
+                    " ORDER BY id LIMIT ?",
+                    (queue, now, most),
+                )
+            ]
+        )
+
+    async def accept(self, queue: str, messages: list[Moved]) -> None:
+        """Takes over messages of another worker, none delivered yet. Durable when it returns. Raises Full."""
+        rows = [(queue, one.uid, one.content_type, one.body, one.sent, one.due) for one in messages]
+        await self._database.write(lambda connection: _insert(connection, queue, rows))
+
+    async def remove(self, ids: list[int]) -> None:
+        """Deletes messages."""
+        await self._database.write(
+            lambda connection: connection.executemany("DELETE FROM messages WHERE id = ?", [(one,) for one in ids])
+        )
 
     async def take(self, queue: str, most: int, lease: float) -> list[Message]:
         """Up to ``most`` messages that are due; each comes back after ``lease`` seconds unless it is settled."""
@@ -172,6 +201,16 @@ class QueueStore:
                 )
             ]
         )
+
+
+def _insert(connection: sqlite3.Connection, queue: str, rows: list[tuple[str, str, str, bytes, int, int]]) -> None:
+    # The ids of a queue's first and last message bound its length, and cost two look-ups.
+    first, last = connection.execute("SELECT min(id), max(id) FROM messages").fetchone()
+    if first is not None and last - first > MAX_BACKLOG:
+        count = connection.execute("SELECT count(*) FROM messages WHERE queue = ?", (queue,)).fetchone()[0]
+        if count + len(rows) > MAX_BACKLOG:
+            raise Full(f"The queue “{queue}” holds {count:,} messages; {MAX_BACKLOG:,} are the most.")
+    connection.executemany("INSERT INTO messages (queue, uid, type, body, sent, due) VALUES (?, ?, ?, ?, ?, ?)", rows)
 
 
 def outgoing(body: bytes, content_type: object, delay: object, default_delay: int = 0) -> Outgoing:

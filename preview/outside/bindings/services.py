@@ -7,44 +7,44 @@ does not. Methods are not public: web says who may call them. A chain of workers
 from __future__ import annotations
 
 import re
-import time
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any, NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
 
-from preview.exchange import PeerAway
+from preview.exchange import PeerAway, Program
 from preview.outside.bindings.capability import declared
+from preview.outside.bindings.permissions import Permissions
 from preview.outside.calls import CallError, Context
 
 MAX_DEPTH = 16
 """Workers that may wait for each other in a chain: Cloudflare's limit."""
 MAX_CALLS = 32
 """Service calls of one request: Cloudflare's limit."""
-ASK_AGAIN = 10.0
-"""Seconds after which it is asked again whether a worker may call another."""
-_REMEMBERED = 4096
 _NOBODY = "There are no other workers here."
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,57}")
 _ENTRYPOINT = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
 
 class Target(NamedTuple):
-    """Who is asked: a worker by its name, its class Default or another ``entrypoint``, and how many workers wait."""
+    """Who is asked: a worker by its name, its class Default ("") or another ``entrypoint``, how many workers wait, and what
+    the asking worker's configuration gives along. ``binding`` is what that calls it."""
 
+    binding: str
     name: str
     entrypoint: str
     depth: int
+    props: Mapping[str, Any]
 
 
-Ask = Callable[[Target, str, str, list[tuple[str, str]], bytes], Awaitable[tuple[int, list[tuple[str, str]], bytes]]]
+Permit = Callable[[Program], Awaitable[None]]
+"""Raises CallError where the worker that was found must not be called."""
+Headers = list[tuple[str, str]]
+Ask = Callable[[Target, str, str, Headers, bytes, Permit | None], Awaitable[tuple[int, Headers, bytes]]]
 """(whom, method, path with query, headers, body) → (status, headers, body). May raise CallError."""
-Invoke = Callable[[Target, str, bytes], Awaitable[tuple[tuple[str, str] | None, bytes]]]
+Invoke = Callable[[Target, str, bytes, Permit], Awaitable[tuple[tuple[str, str] | None, bytes]]]
 """(whom, method, arguments) → (class and message of what it raised, what it returned). May raise CallError."""
-MayCall = Callable[[str, str], Awaitable[bool]]
-"""(calling worker's id, called worker's name) → whether it may. May raise PeerAway."""
 
 
 class _Request(msgspec.Struct, forbid_unknown_fields=True):
@@ -60,14 +60,12 @@ class _Method(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Services:
-    """``ask`` makes a request, ``invoke`` a call, ``may_call`` says to whom; the runner connects them once its front is
-    there."""
+    """``ask`` makes a request, ``invoke`` a call; the runner connects them once its front is there."""
 
-    def __init__(self) -> None:
+    def __init__(self, permissions: Permissions) -> None:
+        self.permissions = permissions
         self.ask: Ask | None = None
         self.invoke: Invoke | None = None
-        self.may_call: MayCall | None = None
-        self._may: OrderedDict[tuple[str, str], tuple[bool, float]] = OrderedDict()
 
     async def call(self, context: Context, method: str, args: Any, body: bytes) -> tuple[Any, bytes]:
         if method == "fetch":
@@ -80,46 +78,33 @@ class Services:
         to = _admit(context, asked.binding)
         if self.ask is None:
             raise CallError("unknown", _NOBODY)
-        if to.entrypoint:  # what the public address does not show
-            await self._check(context, asked.binding, to)
+        # The one is what the public address does not show, the other what no visitor can say.
+        permit = self._permit(context, to) if to.entrypoint or to.props else None
         parts = urlsplit(asked.url)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        status, headers, data = await self.ask(to, asked.method, target, asked.headers, body)
+        status, headers, data = await self.ask(to, asked.method, target, asked.headers, body, permit)
         return {"status": status, "headers": headers}, data
 
     async def _call(self, context: Context, asked: _Method, body: bytes) -> tuple[Any, bytes]:
         to = _admit(context, asked.binding)
         if self.invoke is None:
             raise CallError("unknown", _NOBODY)
-        await self._check(context, asked.binding, to)
-        return await self.invoke(to, asked.name, body)
+        return await self.invoke(to, asked.name, body, self._permit(context, to))
 
-    async def _check(self, context: Context, binding: str, to: Target) -> None:
-        if not await self._may_call(context.worker_id, to.name):
-            raise CallError(
-                "forbidden",
-                f"env.{binding}: not everybody who may change this worker may change “{to.name}”, so it reaches nothing of "
-                "that but the fetch() of its public address.",
-            )
-
-    async def _may_call(self, worker: str, name: str) -> bool:
-        """As web says; where it is away, as it said last. Raises CallError where it never did."""
-        known, until = self._may.get((worker, name), (None, 0.0))
-        if known is not None and until > time.monotonic():
-            return known
-        if self.may_call is None:
-            return False
-        try:
-            allowed = await self.may_call(worker, name)
-        except PeerAway:
-            if known is None:
+    def _permit(self, context: Context, to: Target) -> Permit:
+        async def permit(program: Program) -> None:
+            try:
+                allowed = await self.permissions.may_call(context.worker_id, program.key.partition(":")[2])
+            except PeerAway:
                 raise CallError("failed", "Quick Edit, which knows whose workers these are, is away.") from None
-            allowed = known
-        self._may[worker, name] = allowed, time.monotonic() + ASK_AGAIN
-        self._may.move_to_end((worker, name))
-        if len(self._may) > _REMEMBERED:
-            self._may.popitem(last=False)
-        return allowed
+            if not allowed:
+                raise CallError(
+                    "forbidden",
+                    f"env.{to.binding}: not everybody who may change this worker may change “{to.name}”, so it reaches nothing "
+                    "of that but the fetch() of its public address.",
+                )
+
+        return permit
 
 
 def _admit(context: Context, name: str) -> Target:
@@ -134,4 +119,5 @@ def _admit(context: Context, name: str) -> Target:
     if depth > MAX_DEPTH:
         raise CallError("too-many", f"{MAX_DEPTH} workers already wait for each other: do they ask in a circle?")
     context.spend("service calls", MAX_CALLS)
-    return Target(binding.resource, "" if entrypoint in ("Default", "default") else entrypoint, depth)
+    entrypoint = "" if entrypoint in ("Default", "default") else entrypoint
+    return Target(name, binding.resource, entrypoint, depth, binding.options.get("props") or {})

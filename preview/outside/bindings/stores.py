@@ -12,9 +12,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import logging
 import re
 import secrets
 import shutil
+import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -25,6 +27,8 @@ from preview.outside.bindings.database import Database
 from preview.outside.bindings.kv import KVStore
 from preview.outside.bindings.objects import ObjectStore
 from preview.outside.bindings.queues import QueueStore
+
+log = logging.getLogger(__name__)
 
 MOST = 256 * 1024 * 1024
 """Bytes of each of a worker's stores: KV, R2, queues, and each D1 database."""
@@ -110,6 +114,10 @@ class Stores:
             self.data(worker, preview=False)  # used as well
         return found
 
+    async def with_messages(self, queue: str) -> list[str]:
+        """The ids of the workers that have live messages in a queue."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, _with_messages, self._folder, queue)
+
     async def reset(self, worker: str) -> None:
         """Throws away what a preview wrote: it shows the live data again."""
         closing = self._open.pop((worker, True), None)
@@ -143,6 +151,18 @@ class Stores:
         for (worker, preview), data in sorted(self._open.items(), key=lambda item: not item[0][1]):
             if data.used < before and not data.busy:
                 await self._close(worker, preview)
+
+
+def _with_messages(folder: Path, queue: str) -> list[str]:
+    found = []
+    for file in sorted(folder.glob("*/live/queues.sqlite")):
+        try:
+            with contextlib.closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as connection:
+                if connection.execute("SELECT 1 FROM messages WHERE queue = ? LIMIT 1", (queue,)).fetchone():
+                    found.append(file.parent.parent.name)
+        except sqlite3.Error as error:  # one that is damaged, or just being made
+            log.warning("The queues in %s cannot be read: %s", file, error)
+    return found
 
 
 def file_name(database: str) -> str:

@@ -17,6 +17,7 @@ from preview.exchange import PeerAway, Program
 from preview.outside.bindings import capability
 from preview.outside.bindings.consumers import Consumers
 from preview.outside.bindings.events import Events
+from preview.outside.bindings.permissions import Permissions
 from preview.outside.bindings.schedule import Schedule
 from preview.outside.bindings.services import Services
 from preview.outside.bindings.stores import Stores
@@ -36,7 +37,8 @@ class Bindings:
 
     def __init__(self, folder: Path, calls: Calls, *, layered: bool = True) -> None:
         self.stores = Stores(folder, layered=layered)
-        self.services = Services()
+        self.permissions = Permissions()
+        self.services = Services(self.permissions)
         self.events: Events
         self._consumers: Consumers | None = None
         self._schedule: Schedule | None = None
@@ -55,7 +57,7 @@ class Bindings:
         False where the operator switched the sandbox off: then SQL runs without it, too."""
         self.stores.confined = confined
         self.events = Events(programs, sink)
-        self._consumers = Consumers(self.stores, programs, self.events)
+        self._consumers = Consumers(self.stores, programs, self.events, self.permissions)
         self._schedule = Schedule(self.events)
         self._schedule.start()
         programs.on_loaded = self.loaded

@@ -87,6 +87,8 @@ crons = ["0 * * * *"]
         ('"./public/"', "3", 17, "must be text"),
         ('"/api/*"', '"api/*"', 17, "begin with"),
         ('"services": [', '"services": [3, ', 15, "list of objects"),
+        ('"service": "other"', '"service": "other", "props": [1]', 15, "must be an object of at most 4,096 bytes"),
+        ('"service": "other"', f'"service": "other", "props": {{"a": "{4096 * "x"}"}}', 15, "at most 4,096 bytes"),
         ('"queues": {', '"queues": 3, "x": {', 11, "must be an object"),
     ],
 )

@@ -12,6 +12,7 @@ from preview.outside.bindings import consumers
 from preview.outside.bindings.consumers import Consumers, settled
 from preview.outside.bindings.errors import BindingError
 from preview.outside.bindings.events import Decision, Events, Outcome
+from preview.outside.bindings.permissions import Permissions
 from preview.outside.bindings.queues import Message, outgoing
 from preview.outside.bindings.stores import Stores
 from preview.outside.programs import Programs
@@ -58,7 +59,7 @@ class Recorder(Events):
 async def test_a_consumer_goes_on_after_its_storage_failed(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(consumers, "_BACK_OFF", (0.01, 0.02))
     events = Recorder()
-    running = Consumers(stores, cast(Programs, Ready()), events)
+    running = Consumers(stores, cast(Programs, Ready()), events, Permissions())
     queues = stores.data("7", preview=False).queues
     failed = asyncio.Event()
     whole = queues.backlog
