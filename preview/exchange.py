@@ -35,7 +35,7 @@ class PeerAway(Exception):
 class Program(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Something to run: ``draft:<worker id>`` at a revision, ``live:<worker id>`` at a version, or, to see whether it
     starts, ``check:<worker id>:<any word>``. ``digest`` names
-    its bundle."""
+    its bundle, ``packages`` the versions of what was installed for it when it was deployed, which hold from then on."""
 
     key: Key
     worker: Label
@@ -43,6 +43,7 @@ class Program(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     revision: Count
     version: Count | None
     variables: dict[str, str]
+    packages: dict[str, str] = {}
 
 
 class Host(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -205,11 +206,12 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Ready(Message, frozen=True, tag="ready"):
     """The program answers now. ``ms`` from the arrival of the modules to that moment. ``fault`` is what its import
     raised: then every answer is the page that says so. ``environment`` names the packages that were installed for it, "" for
-    none: a folder of those in the data directory."""
+    none: a folder of those in the data directory; ``packages`` are their versions."""
 
     ms: float
     fault: Fault | None = None
     environment: str = ""
+    packages: dict[str, str] = {}
 
 
 class Unparsed(Message, frozen=True, tag="unparsed"):

@@ -20,10 +20,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from preview.outside import installer
+from preview.outside import installer, packages
 from preview.outside.installer import NotInstalled
 from preview.outside.packages import installed
 from preview.requirements import Requirement, asked_for, normal
@@ -41,6 +43,8 @@ MAX_KEPT = 64
 """Environments kept; above it the one unused for longest goes, unless a program has it."""
 AGAIN_AFTER = 30.0
 """Seconds after which what could not be had is tried again."""
+LOCKED_AGAIN_AFTER = 3600.0
+"""The same for versions that a deployment holds and that are gone: the worker runs with others meanwhile."""
 _AT_ONCE = 2
 _VERSION = r"(?:===|==|~=|!=|<=|>=|<|>)[A-Za-z0-9.*+!_-]+"
 _PLAIN = re.compile(rf"([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[A-Za-z0-9._,-]*\])?(?:{_VERSION}(?:,{_VERSION})*)?")
@@ -48,6 +52,16 @@ _MAX_LINE = 500
 _ADDED = re.compile(r"^ \+ ([^=\s]+)==(\S+)", re.MULTILINE)
 
 Tell = Callable[[list[dict[str, Any]]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """An environment to be made: what is asked, what of it the runtime does not have, and the versions that hold."""
+
+    name: str
+    plain: Sequence[Requirement]
+    missing: Sequence[Requirement]
+    versions: Mapping[str, str]
 
 
 class Environments:
@@ -60,7 +74,8 @@ class Environments:
         self._index = index
         self._why_not = "" if index != OFF else "none are installed when a worker asks"
         self._installing: dict[str, asyncio.Task[str]] = {}
-        self._failed: dict[str, tuple[float, str]] = {}
+        self._failed: dict[str, tuple[float, NotInstalled]] = {}
+        self._versions: dict[str, dict[str, str]] = {}
         self._turns = asyncio.Semaphore(_AT_ONCE)
         if self._why_not:
             return
@@ -86,12 +101,14 @@ class Environments:
         *,
         changed: bool,
         settle: float = 0,
+        locked: Mapping[str, str] = MappingProxyType({}),
         used: Callable[[], Collection[str]] = tuple,
     ) -> str:
         """The name of the environment for what the modules ask for, made where it is not there; "" where they need none, or it
         cannot be had: then the program runs without, and may do well so. ``tell`` hears of progress and of what cannot be had;
         unless ``changed``, only of what is new. Whoever may be typing still lets ``settle`` seconds pass before anything is
-        fetched. Those that ``used`` names when room is made stay."""
+        fetched. ``locked`` are versions that hold for as long as they can be had. Those that ``used`` names when room is made
+        stay."""
         asked = asked_for(modules)
         plain = [each for each in asked if is_plain(each)]
         if changed and (refused := [_record(each, "error", _not_plain(each)) for each in asked if each not in plain]):
@@ -103,17 +120,51 @@ class Environments:
             if changed:
                 tell([_record(each, "warning", f"{_asks(each)}, and {self._why_not}.") for each in missing])
             return ""
+        for held in (locked, {}) if locked else ({},):
+            name = await self._name_of(plain, held)
+            known = error = self._why_failed(name)
+            if error is None:
+                try:
+                    return await self._had(_Wanted(name, plain, missing, held), tell, settle, used)
+                except NotInstalled as caught:
+                    error = caught
+            others = bool(held) and not error.passing
+            if changed or known is None:
+                said = (
+                    f"{error} So the worker runs with other versions than it was deployed with."
+                    if others
+                    else str(error)
+                )
+                tell([_record(_culprit(missing, str(error)), "warning" if others else "error", said)])
+            if not others:
+                break
+        return ""
+
+    async def versions(self, name: str) -> Mapping[str, str]:
+        """The packages of an environment that is there, but for those of the runtime: their versions by name."""
+        if name not in self._versions:
+            self._versions[name] = await asyncio.to_thread(packages.versions, self.ready_ones / name)
+        return {package: version for package, version in self._versions[name].items() if package not in installed()}
+
+    async def _name_of(self, plain: Sequence[Requirement], versions: Mapping[str, str]) -> str:
+        """The environment of what is asked, or the one for just these versions, where that is another."""
         name = _name(plain)
-        if self._is_there(name):
+        if not versions or (self._is_there(name) and await self.versions(name) == versions):
             return name
-        until, why = self._failed.get(name, (0.0, ""))
-        if until > time.monotonic():
-            if changed:
-                tell([_record(_culprit(missing, why), "error", why)])
-            return ""
+        return _name(plain, versions)
+
+    def _why_failed(self, name: str) -> NotInstalled | None:
+        until, error = self._failed.get(name, (0.0, None))
+        return error if until > time.monotonic() else None
+
+    async def _had(self, wanted: _Wanted, tell: Tell, settle: float, used: Callable[[], Collection[str]]) -> str:
+        """The name of an environment that is there. Raises NotInstalled."""
+        if self._is_there(wanted.name):
+            return wanted.name
         await asyncio.sleep(settle)
-        # Another worker that asks for the same may have been quicker.
-        return name if self._is_there(name) else await self._made(name, plain, missing, tell, used)
+        if not self._is_there(wanted.name):  # another worker that asks for the same may have been quicker
+            await self._make(wanted, tell, used)
+        return wanted.name
 
     def _is_there(self, name: str) -> bool:
         try:
@@ -127,51 +178,42 @@ class Environments:
             task.cancel()
         await asyncio.gather(*self._installing.values(), return_exceptions=True)
 
-    async def _made(
-        self,
-        name: str,
-        plain: Sequence[Requirement],
-        missing: Sequence[Requirement],
-        tell: Tell,
-        used: Callable[[], Collection[str]],
-    ) -> str:
-        task = self._installing.get(name)
+    async def _make(self, wanted: _Wanted, tell: Tell, used: Callable[[], Collection[str]]) -> None:
+        """Raises NotInstalled."""
+        task = self._installing.get(wanted.name)
         if task is None:
-            names = ", ".join(each.text for each in missing)
-            tell([_record(missing[0], "info", f"Installing {names}. The worker starts when that is done.")])
-            task = asyncio.create_task(self._install(name, plain), name=f"packages {name}")
-            self._installing[name] = task
-            task.add_done_callback(functools.partial(self._done, name))
-        try:
-            # A newer run of the program cancels this one's wait, and waits for the same.
-            done = await asyncio.shield(task)
-        except NotInstalled as error:
-            tell([_record(_culprit(missing, str(error)), "error", str(error))])
-            return ""
-        tell([_record(missing[0], "info", done)])
-        await asyncio.to_thread(self._make_room, {name, *used()})
-        return name
+            names = ", ".join(each.text for each in wanted.missing)
+            tell([_record(wanted.missing[0], "info", f"Installing {names}. The worker starts when that is done.")])
+            task = asyncio.create_task(self._install(wanted), name=f"packages {wanted.name}")
+            self._installing[wanted.name] = task
+            task.add_done_callback(functools.partial(self._done, wanted.name))
+        # A newer run of the program cancels this one's wait, and waits for the same.
+        done = await asyncio.shield(task)
+        tell([_record(wanted.missing[0], "info", done)])
+        await asyncio.to_thread(self._make_room, {wanted.name, *used()})
 
     def _done(self, name: str, task: asyncio.Task[str]) -> None:
         del self._installing[name]
         if not task.cancelled():
             task.exception()  # seen, also where all who waited have gone
 
-    async def _install(self, name: str, plain: Sequence[Requirement]) -> str:
+    async def _install(self, wanted: _Wanted) -> str:
         """Says what was installed. Raises NotInstalled."""
         began = time.monotonic()
         async with self._turns:
             staging = Path(tempfile.mkdtemp(dir=self._making))
             try:
-                said = await installer.install(staging, plain, self._index)
-                os.rename(staging / "site", self.ready_ones / name)
+                said = await installer.install(staging, wanted.plain, self._index, wanted.versions)
+                os.rename(staging / "site", self.ready_ones / wanted.name)
+                self._versions.pop(wanted.name, None)
             except NotInstalled as error:
                 self._failed = {each: kept for each, kept in self._failed.items() if kept[0] > time.monotonic()}
-                self._failed[name] = time.monotonic() + AGAIN_AFTER, str(error)
+                again = LOCKED_AGAIN_AFTER if wanted.versions and not error.passing else AGAIN_AFTER
+                self._failed[wanted.name] = time.monotonic() + again, error
                 raise
             except OSError as error:
                 log.exception("An environment of packages could not be made")
-                raise NotInstalled(f"The packages could not be installed: {error.strerror}.") from error
+                raise NotInstalled(f"The packages could not be installed: {error.strerror}.", passing=True) from error
             finally:
                 await asyncio.to_thread(shutil.rmtree, staging, ignore_errors=True)
         added = ", ".join(f"{found[1]} {found[2]}" for found in _ADDED.finditer(said))
@@ -190,8 +232,8 @@ def is_plain(each: Requirement) -> bool:
     return found is not None and normal(found[1]) == each.name
 
 
-def _name(plain: Sequence[Requirement]) -> str:
-    parts = [sorted(each.compact for each in plain), _here()]
+def _name(plain: Sequence[Requirement], versions: Mapping[str, str] = MappingProxyType({})) -> str:
+    parts = [sorted(each.compact for each in plain), _here(), *sorted(versions.items())]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:40]
 
 

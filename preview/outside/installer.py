@@ -14,7 +14,7 @@ import re
 import shutil
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import uv
@@ -35,20 +35,26 @@ _OTHER_PYTHON = re.compile(r"(\S+) (?:depends on|requires) Python ?([<>=!~][^\s,
 
 
 class NotInstalled(Exception):
-    """What was asked for cannot be had. The message says why, for the author of the worker."""
+    """What was asked for cannot be had. The message says why, for the author of the worker. ``passing`` where that may be
+    otherwise soon, as it is not what was asked for that is at fault."""
+
+    def __init__(self, message: str, *, passing: bool = False) -> None:
+        super().__init__(message)
+        self.passing = passing
 
 
-async def install(staging: Path, plain: Sequence[Requirement], index: str) -> str:
-    """Into ``site`` below an empty folder; says what uv said. Raises NotInstalled, and OSError."""
-    said = await _run_uv(staging, plain, index)
+async def install(staging: Path, plain: Sequence[Requirement], index: str, versions: Mapping[str, str]) -> str:
+    """Into ``site`` below an empty folder; says what uv said. ``versions`` are those that no package may differ from. Raises
+    NotInstalled, and OSError."""
+    said = await _run_uv(staging, plain, index, versions)
     await asyncio.to_thread(_tidy, staging / "site")
     return said
 
 
-async def _run_uv(staging: Path, plain: Sequence[Requirement], index: str) -> str:
+async def _run_uv(staging: Path, plain: Sequence[Requirement], index: str, versions: Mapping[str, str]) -> str:
     """What uv said. Raises NotInstalled."""
     process = await asyncio.create_subprocess_exec(
-        *_command(staging, plain, index), env={"LANG": "C.UTF-8", "PATH": "/usr/bin:/bin"}, cwd="/",
+        *_command(staging, plain, index, versions), env={"LANG": "C.UTF-8", "PATH": "/usr/bin:/bin"}, cwd="/",
         start_new_session=True, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
@@ -56,7 +62,7 @@ async def _run_uv(staging: Path, plain: Sequence[Requirement], index: str) -> st
     try:
         said, _ = await asyncio.wait_for(process.communicate(), LONGEST)
     except TimeoutError:
-        raise NotInstalled(f"The packages could not be installed within {LONGEST:g} s.") from None
+        raise NotInstalled(f"The packages could not be installed within {LONGEST:g} s.", passing=True) from None
     finally:
         watching.cancel()
         if process.returncode is None:
@@ -68,15 +74,17 @@ async def _run_uv(staging: Path, plain: Sequence[Requirement], index: str) -> st
     if process.returncode and "File too large" in text:
         raise _too_large()
     if process.returncode:
-        raise NotInstalled(_why(text))
+        raise _why(text)
     return text
 
 
-def _command(staging: Path, plain: Sequence[Requirement], index: str) -> list[str]:
+def _command(staging: Path, plain: Sequence[Requirement], index: str, versions: Mapping[str, str]) -> list[str]:
     site, home = staging / "site", staging / "home"
     home.mkdir()
     (staging / "wanted.txt").write_text("".join(f"{each.compact}\n" for each in plain))
-    (staging / "held.txt").write_text("".join(f"{name}=={version}\n" for name, version in installed().items()))
+    (staging / "held.txt").write_text(
+        "".join(f"{name}=={version}\n" for name, version in {**versions, **installed()}.items())
+    )
     python = os.path.realpath(sys.executable)
     certificates = os.environ.get("SSL_CERT_FILE", "")
     environment = {
@@ -99,23 +107,26 @@ def _command(staging: Path, plain: Sequence[Requirement], index: str) -> list[st
     return [sys.executable, "-I", "-S", "-B", "-c", _START, str(staging), json.dumps(wanted)]
 
 
-def _why(said: str) -> str:
+def _why(said: str) -> NotInstalled:
     """In a person's words, where it is one of the usual reasons; else what uv said."""
     lines = [line.removeprefix("cause:").strip() for line in said.splitlines() if not line.startswith("Using ")]
     text = " ".join(line.removeprefix("error:").strip() for line in lines if line)[:_MAX_SAID]
     if found := _NO_PACKAGE.search(text):
-        return f"There is no package {found[1]} in the index. Is the name right?"
+        return NotInstalled(f"There is no package {found[1]} in the index. Is the name right?")
     if found := _NO_VERSION.search(text):
-        return f"There is no version {found[1]} in the index."
+        return NotInstalled(f"There is no version {found[1]} in the index.")
     if found := _OTHER_PYTHON.search(text):
-        return f"{found[1]} needs Python {found[2]}; workers here run on {platform.python_version()}."
+        return NotInstalled(f"{found[1]} needs Python {found[2]}; workers here run on {platform.python_version()}.")
     if "error sending request" in text:
-        return "The packages could not be installed: the package index cannot be reached. Is this machine online?"
+        away = "The packages could not be installed: the package index cannot be reached. Is this machine online?"
+        return NotInstalled(away, passing=True)
     if "no usable wheels" in text or "no wheels" in text or "building from source is disabled" in text:
-        return f"Only ready-made packages (wheels) for this Python can be installed; nothing is built here. uv says: {text}"
+        only = "Only ready-made packages (wheels) for this Python can be installed; nothing is built here."
+        return NotInstalled(f"{only} uv says: {text}")
     if "Traceback" in said:
-        return f"The installer could not be confined, so nothing was installed: {said.strip().splitlines()[-1][:_MAX_SAID]}"
-    return f"The packages could not be installed. uv says: {text}"
+        last = said.strip().splitlines()[-1][:_MAX_SAID]
+        return NotInstalled(f"The installer could not be confined, so nothing was installed: {last}", passing=True)
+    return NotInstalled(f"The packages could not be installed. uv says: {text}")
 
 
 def _tidy(site: Path) -> None:

@@ -240,6 +240,7 @@ class Programs:
             log.exception("A program could not be loaded")
             raise Unavailable(f"The sandbox could not run the program: {error}") from error
         slot.environment = environment
+        slot.packages = await self._environments.versions(environment) if self._environments and environment else {}
         return self._loaded(slot, program, config, child, seen, began)
 
     async def _environment(
@@ -255,6 +256,7 @@ class Programs:
             lambda records: self._heard(program, records, 0),
             changed=changed,
             settle=SETTLE if program.version is None else 0,
+            locked=program.packages,
             used=lambda: {each.environment for each in self._slots.values()},
         )
 
@@ -268,13 +270,13 @@ class Programs:
         if failure is None:
             self._swap(slot, Run(program, child, seen=seen))
             self.on_loaded(program, config)
-            return Ready((time.perf_counter() - began) * 1000, None, slot.environment)
+            return Ready((time.perf_counter() - began) * 1000, None, slot.environment, dict(slot.packages))
         child.kill()
         self._swap(slot, Run(program, None, failure))
         if failure.get("type") == "NoEntry":
             raise Refused("no-handler", str(failure.get("message", "")), failures.NO_HANDLER_HINT)
         fault = Fault(failures.summary(failure), *failures.place(failure))
-        return Ready((time.perf_counter() - began) * 1000, fault, slot.environment)
+        return Ready((time.perf_counter() - began) * 1000, fault, slot.environment, dict(slot.packages))
 
     def _swap(self, slot: Slot, run: Run) -> None:
         old, slot.run = slot.run, run
@@ -364,7 +366,9 @@ def _meta(program: Program, config: Config, seen: Mapping[str, int], last: Run |
 
 
 def _differs(one: Program, other: Program) -> bool:
-    return one.digest != other.digest or one.variables != other.variables or one.version != other.version
+    return (one.digest, one.variables, one.version, one.packages) != (
+        other.digest, other.variables, other.version, other.packages,
+    )  # fmt: skip
 
 
 def _differs_in_kind(one: Program, other: Program) -> bool:

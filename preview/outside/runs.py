@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,4 +44,6 @@ class Slot:
     """Why the last load ended without a run."""
     environment: str = ""
     """The name of the packages that the last run asked for."""
+    packages: Mapping[str, str] = field(default_factory=dict)
+    """Their versions."""
     used: float = field(default_factory=time.monotonic)

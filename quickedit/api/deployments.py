@@ -144,6 +144,7 @@ async def rollback(request: HttpRequest, name: str) -> HttpResponse:
             variables=access.worker.variables,
             message=wanted.reason,
             content_of=original.pk,
+            packages=original.packages,
         ),
     )
     return _deployed(live, len(modules), started)

@@ -15,6 +15,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 from django.conf import settings
@@ -69,12 +70,16 @@ async def run(
 
 
 async def must_start(
-    runner: RunnerClient, worker: tuple[int, str], modules: Mapping[str, bytes], variables: Mapping[str, str]
-) -> None:
+    runner: RunnerClient,
+    worker: tuple[int, str],
+    modules: Mapping[str, bytes],
+    variables: Mapping[str, str],
+    packages: Mapping[str, str],
+) -> Ready:
     """Nothing goes live that does not parse or whose import raises. Raises BadInput, and Unavailable while the runner is
     away."""
     try:
-        async with _tried(runner, worker, modules, variables) as (_, result):
+        async with _tried(runner, worker, modules, variables, packages) as (_, result):
             pass
     except Refused as error:
         raise BadInput(error.message, code=error.code, hint=error.hint) from error
@@ -84,6 +89,7 @@ async def must_start(
     if result.fault is not None:
         message = f"The worker does not start: {result.fault.text}"
         raise BadInput(message, code="does-not-start", hint=place(result.fault.path, result.fault.line))
+    return result
 
 
 def place(path: str, line: int) -> str:
@@ -95,12 +101,16 @@ def place(path: str, line: int) -> str:
 
 @asynccontextmanager
 async def _tried(
-    runner: RunnerClient, worker: tuple[int, str], modules: Mapping[str, bytes], variables: Mapping[str, str]
+    runner: RunnerClient,
+    worker: tuple[int, str],
+    modules: Mapping[str, bytes],
+    variables: Mapping[str, str],
+    packages: Mapping[str, str] = MappingProxyType({}),
 ) -> AsyncIterator[tuple[Program, Ready | Unparsed]]:
     """The modules as a program of their own for the length of a block."""
     number, name = worker
     key = f"check:{number}:{secrets.token_hex(8)}"
-    program = Program(key, name, bundle.digest(modules), 0, None, dict(variables))
+    program = Program(key, name, bundle.digest(modules), 0, None, dict(variables), dict(packages))
     try:
         try:
             yield program, await runner.run(program, modules)

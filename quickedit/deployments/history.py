@@ -30,6 +30,7 @@ class Live:
     digest: str
     revision: int
     variables: Mapping[str, str]
+    packages: Mapping[str, str]
     message: str
     at: datetime
     by_id: int
@@ -54,6 +55,7 @@ def _live(row: Deployment) -> Live:
         digest=row.version.digest,
         revision=row.version.revision,
         variables=row.version.variables,
+        packages=row.version.packages,
         message=row.message,
         at=row.at,
         by_id=person.pk if person else 0,
@@ -111,6 +113,7 @@ def record(
     digest: str,
     revision: int,
     variables: Mapping[str, str],
+    packages: Mapping[str, str],
     message: str,
     content_of: int | None = None,
 ) -> Live:
@@ -126,6 +129,7 @@ def record(
         digest=digest,
         revision=revision,
         variables=dict(variables),
+        packages=dict(packages),
         created_by_id=by,
         content_of_id=content_of,
     )

@@ -19,6 +19,8 @@ class Version(models.Model):
     digest = models.CharField(max_length=64)
     revision = models.PositiveBigIntegerField()
     variables = models.JSONField(default=dict)
+    packages = models.JSONField(default=dict)
+    """The versions of what was installed for it, by name: they hold, whatever the index has later."""
     created_at = models.DateTimeField(auto_now_add=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     content_of = models.ForeignKey("self", models.PROTECT, null=True, related_name="+")

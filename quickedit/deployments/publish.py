@@ -7,7 +7,7 @@ Callers (API, later the console script) pass the runner's client, as this packag
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from preview import bundle
 from preview.client import Host, Program, RunnerAway, RunnerClient
@@ -24,7 +24,8 @@ _listeners: list[Callable[[Live], None]] = []
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What shall go live, and who says so. ``variables`` are the worker's own, over those of its configuration file."""
+    """What shall go live, and who says so. ``variables`` are the worker's own, over those of its configuration file;
+    ``packages`` the versions that a rollback brings back."""
 
     worker_id: int
     worker_name: str
@@ -34,6 +35,7 @@ class Wanted:
     variables: Mapping[str, str]
     message: str
     content_of: int | None = None
+    packages: Mapping[str, str] = field(default_factory=dict)
 
 
 def on_deployed(callback: Callable[[Live], None]) -> Callable[[], None]:
@@ -51,6 +53,7 @@ def program_of(live: Live) -> Program:
         revision=live.revision,
         version=live.version,
         variables=dict(live.variables),
+        packages=dict(live.packages),
     )
 
 
@@ -69,7 +72,8 @@ async def publish(runner: RunnerClient, wanted: Wanted) -> Live:
     except bundle.ConfigError as error:
         raise BadInput(str(error), code=error.code, hint=error.hint or checks.place(error.path, error.line)) from error
     variables = {**config.variables, **wanted.variables}
-    await checks.must_start(runner, (wanted.worker_id, wanted.worker_name), wanted.modules, variables)
+    worker = (wanted.worker_id, wanted.worker_name)
+    started = await checks.must_start(runner, worker, wanted.modules, variables, wanted.packages)
     digest = await in_database(bundles.store, wanted.modules)
     live = await in_database(
         history.record,
@@ -78,6 +82,7 @@ async def publish(runner: RunnerClient, wanted: Wanted) -> Live:
         digest=digest,
         revision=wanted.revision,
         variables=variables,
+        packages=started.packages,
         message=message,
         content_of=wanted.content_of,
     )

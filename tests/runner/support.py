@@ -94,8 +94,14 @@ class Runner:
         assert isinstance(await self.web.run(program, modules), Ready)
         return program
 
-    async def deploy(self, modules: Mapping[str, bytes], name: str = "shop", version: int = 1) -> Program:
-        program = Program(f"live:{name}", name, bundle.digest(modules), 1, version, {})
+    async def deploy(
+        self,
+        modules: Mapping[str, bytes],
+        name: str = "shop",
+        version: int = 1,
+        packages: Mapping[str, str] | None = None,
+    ) -> Program:
+        program = Program(f"live:{name}", name, bundle.digest(modules), 1, version, {}, dict(packages or {}))
         self.bundles[program.digest] = modules
         self.hosts[name] = Host(name, program.key, False, ""), program
         await self.web.put_host(self.hosts[name][0])
