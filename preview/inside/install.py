@@ -2,7 +2,8 @@
 
 `outside.installer` starts it as a process of its own. Nothing of a package is run: it takes wheels only, and unpacking one is
 copying. Confined all the same, as it reads what strangers have packed: it writes in its folder, reads the system's libraries and
-certificates, executes the interpreter that it asks for its version, opens TCP connections, and nothing else.
+certificates, executes the interpreter that it asks for its version, opens TCP connections, and nothing else; what only attacks
+call ends it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import resource
 import sys
 from typing import NoReturn
 
-from preview.sandbox import capabilities, landlock
+from preview.sandbox import capabilities, landlock, seccomp
 
 _SYSTEM = ("/usr", "/lib", "/lib64", "/bin")
 _TO_CONNECT = (
@@ -49,4 +50,5 @@ def main() -> NoReturn:
     if os.geteuid() == 0:
         capabilities.drop_bounding_set()
     capabilities.drop_all()
+    seccomp.install(seccomp.without_attacks())
     os.execve(wanted["uv"], ["uv", *wanted["arguments"]], wanted["environment"])

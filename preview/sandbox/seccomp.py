@@ -121,6 +121,23 @@ def program(*, shared: bool = False, file_locks: bool = False, starts_program: b
     return bpf.assemble(_ARCHITECTURES[MACHINE], treatments, denied, _X32_BIT if MACHINE == "x86_64" else None)
 
 
+def without_attacks() -> bytes:
+    """The filter for a program that is nobody's in particular, with threads, sockets and processes of its own: whatever only
+    attacks call ends it, it makes no namespaces and signals nobody else. Raises OSError as ``program`` does."""
+    if not supported():
+        raise OSError(errno.ENOSYS, f"there is no system call table for {MACHINE}")
+    denied, absent = bpf.refuse(errno.EPERM), bpf.refuse(errno.ENOSYS)
+    treatments: dict[int, bpf.Treatment] = {
+        **dict.fromkeys(_numbers(_KILLED), bpf.KILL),
+        **dict.fromkeys(_numbers(_ABSENT), absent),
+        **dict.fromkeys(_numbers(_SIGNALS), bpf.OneOf(0, (SELF,), denied)),
+        # A process is made with the signal of its end, a thread with the flag of one: some bit of these is always there.
+        **dict.fromkeys(_numbers("clone"), bpf.Flags(0, _CLONE_THREAD | 0xFF, _CLONE_NEW_ANYTHING, denied)),
+        **dict.fromkeys(_numbers("tkill rt_sigqueueinfo rt_tgsigqueueinfo pidfd_send_signal"), denied),
+    }
+    return bpf.assemble(_ARCHITECTURES[MACHINE], treatments, bpf.ALLOW, _X32_BIT if MACHINE == "x86_64" else None)
+
+
 def install(filters: bytes) -> None:
     """Binds this process and all its threads to come; irreversible. Needs no_new_privileges(). Raises OSError."""
     filters = filters.replace(struct.pack("I", SELF), struct.pack("I", os.getpid()))

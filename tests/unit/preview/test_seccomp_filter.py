@@ -134,6 +134,31 @@ def test_S10_without_namespaces_signals_links_and_changes_of_the_tree_are_denied
     assert (verdict(seccomp.program(shared=True), call, arguments) == bpf.ALLOW) is allowed
 
 
+@pytest.mark.parametrize(
+    ("name", "arguments", "found"),
+    [
+        ("execve", (), bpf.ALLOW),
+        ("clone", (17,), bpf.ALLOW),  # fork
+        ("clone", (0x3D0F00,), bpf.ALLOW),
+        ("clone", (17 | 0x20000000,), bpf.refuse(1)),
+        ("clone", (0x3D0F00 | 0x10000000,), bpf.refuse(1)),
+        ("clone3", (), bpf.refuse(38)),
+        ("kill", (seccomp.SELF, 6), bpf.ALLOW),
+        ("kill", (1, 0), bpf.refuse(1)),
+        ("kill", (0xFFFF_FFFF, 9), bpf.refuse(1)),
+        ("tkill", (seccomp.SELF, 9), bpf.refuse(1)),
+        ("ptrace", (), bpf.KILL),
+        ("unshare", (0,), bpf.KILL),
+        ("io_uring_setup", (), bpf.refuse(38)),
+    ],
+)
+def test_S18_a_program_of_its_own_is_kept_from_attacks_alone(name: str, arguments: tuple[int, ...], found: int) -> None:
+    call = number(name)
+    assert call is not None
+    assert verdict(seccomp.without_attacks(), call, arguments) == found
+    assert verdict(seccomp.without_attacks(), 999) == bpf.ALLOW, "what nobody named is no attack"
+
+
 def test_the_program_is_short_enough_for_the_kernel(program: bytes) -> None:
     assert len(program) % 8 == 0 and len(program) // 8 <= 4096
 
