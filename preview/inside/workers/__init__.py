@@ -15,14 +15,14 @@ from . import rpc as rpc
 from ._outside import OutsideError
 from .blob import Blob, File
 from .body import Body
-from .entrypoint import Context, Env, WorkerEntrypoint, env, handler, wait_until, waitUntil
+from .entrypoint import Context, Env, WorkerEntrypoint, env, handler, patch_env, wait_until, waitUntil
 from .events import Message, MessageBatch, ScheduledController
 from .fetching import fetch
 from .formdata import FormData, FormDataValue
 from .headers import Headers, HeadersInit
 from .request import Query, Request
-from .response import Response
-from .rpc import RemoteError
+from .response import FetchResponse, Response
+from .rpc import RemoteError, python_from_rpc, python_to_rpc
 from .streams import ByteStream
 from .websocket import CloseEvent, MessageEvent, WebSocket, WebSocketError, WebSocketPair
 
@@ -33,6 +33,7 @@ __all__ = [
     "CloseEvent",
     "Context",
     "Env",
+    "FetchResponse",
     "File",
     "FormData",
     "FormDataValue",
@@ -54,11 +55,14 @@ __all__ = [
     "env",
     "fetch",
     "handler",
+    "patch_env",
+    "python_from_rpc",
+    "python_to_rpc",
     "waitUntil",
     "wait_until",
 ]
 
-_NOT_YET = frozenset({"DurableObject", "WorkflowEntrypoint", "FetchResponse", "import_from_javascript", "patch_env"})
+_NOT_YET = frozenset({"DurableObject", "WorkflowEntrypoint", "import_from_javascript"})
 
 
 def __getattr__(name: str) -> object:

@@ -33,6 +33,16 @@ class Blob:
         """Length in bytes."""
         return len(self._content)
 
+    @property
+    def js_object(self) -> Blob:
+        """The blob itself: on Cloudflare, the JavaScript object behind it."""
+        return self
+
+    @property
+    def type(self) -> str:
+        """The same as `content_type`, by its JavaScript name."""
+        return self.content_type
+
     async def text(self) -> str:
         """The content decoded as UTF-8; what is not UTF-8 becomes U+FFFD."""
         return self._content.decode("utf-8", "replace")
@@ -46,7 +56,7 @@ class Blob:
         return Blob(self._content[start:end], content_type)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(size={self.size}, content_type={self.content_type!r})"
+        return f"Blob(size={self.size}, content_type={self.content_type!r})"
 
 
 class File(Blob):

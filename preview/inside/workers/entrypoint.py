@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from .results import Result, result
@@ -59,6 +60,21 @@ def _finished(task: asyncio.Future[Any]) -> None:
     _background.discard(task)
     if not task.cancelled() and (error := task.exception()) is not None:
         _log.error("a wait_until() task failed", exc_info=error)
+
+
+@contextmanager
+def patch_env(values: Mapping[str, Any] | Iterable[tuple[str, Any]] | None = None, **more: Any) -> Iterator[None]:
+    """Changes `env` within a `with` block: for tests, as other requests that run meanwhile see it too."""
+    given = {**dict(values or {}), **more}
+    before = dict(env.__dict__)
+    env.__dict__.update(given)
+    try:
+        yield
+    finally:
+        for name in given:
+            env.__dict__.pop(name, None)
+            if name in before:
+                env.__dict__[name] = before[name]
 
 
 class Context:

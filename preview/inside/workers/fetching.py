@@ -41,7 +41,7 @@ async def fetch(
     request = _request(resource, given)
     if fetcher is not None:
         return await fetcher(request)  # type: ignore[no-any-return]
-    return await send(request, given.get("redirect") or "follow")
+    return await send(request, request.redirect)
 
 
 async def send(request: Request, redirect: str = "follow") -> Response:
@@ -67,7 +67,7 @@ def response(head: dict[str, Any], content: bytes) -> Response:
 
 
 def _request(resource: str | Request, given: dict[str, Any]) -> Request:
-    options = {name: given[name] for name in ("method", "headers", "body") if given.get(name) is not None}
+    options = {name: given[name] for name in ("method", "headers", "body", "redirect") if given.get(name) is not None}
     if "headers" in options:
         options["headers"] = Headers(_plain(options["headers"]))
     return Request(resource if isinstance(resource, Request) else str(resource), **options)

@@ -13,6 +13,7 @@ from typing import TypeAlias
 from urllib.parse import parse_qsl
 
 from .blob import Blob, File
+from .headers import as_text
 
 FormDataValue: TypeAlias = "str | Blob"
 """A text field is a str, an upload is a File."""
@@ -26,7 +27,8 @@ _PARAMETER = re.compile(r';\s*([a-zA-Z*]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)')
 class FormData(MutableMapping[str, FormDataValue]):
     """The fields of a form, in order; a name may occur several times.
 
-    `form["name"]` and `form.get("name")` give the first value, `form.get_all("name")` all of them.
+    `form["name"]` and `form.get("name")` give the first value, `form.get_all("name")` all of them. Iterating goes through
+    every field: a repeated name comes repeatedly.
     """
 
     __slots__ = ("_fields",)
@@ -42,8 +44,11 @@ class FormData(MutableMapping[str, FormDataValue]):
             for name, value in pairs:
                 self.append(name, value)
 
-    def append(self, key: str, value: FormDataValue, filename: str | None = None) -> None:
-        """Adds a field and keeps those of the same name. A Blob becomes a File where `filename` is given."""
+    def append(self, key: str, value: FormDataValue | float, filename: str | None = None) -> None:
+        """Adds a field and keeps those of the same name. A number becomes text; a Blob becomes a File where `filename` is
+        given."""
+        if isinstance(value, int | float):
+            value = as_text(value)
         if not isinstance(value, str | Blob):
             raise TypeError(f"the field {key!r} must be a str or a Blob, not {type(value).__name__}")
         if isinstance(value, Blob) and filename is not None:
@@ -65,19 +70,38 @@ class FormData(MutableMapping[str, FormDataValue]):
         raise KeyError(key)
 
     def __setitem__(self, key: str, value: FormDataValue) -> None:
+        place = next((at for at, (name, _) in enumerate(self._fields) if name == key), len(self._fields))
         self.delete(key)
         self.append(key, value)
+        self._fields.insert(place, self._fields.pop())
 
     def __delitem__(self, key: str) -> None:
         if key not in self:
             raise KeyError(key)
         self.delete(key)
 
+    def items(self) -> list[tuple[str, FormDataValue]]:  # type: ignore[override]
+        """Each field as (name, value)."""
+        return list(self._fields)
+
+    def keys(self) -> list[str]:  # type: ignore[override]
+        """Each field's name."""
+        return [name for name, _ in self._fields]
+
+    def values(self) -> list[FormDataValue]:  # type: ignore[override]
+        """Each field's value, in the order of `keys()`."""
+        return [value for _, value in self._fields]
+
+    @property
+    def js_object(self) -> FormData:
+        """The form itself: on Cloudflare, the JavaScript object behind it."""
+        return self
+
     def __iter__(self) -> Iterator[str]:
-        return iter(dict.fromkeys(name for name, _ in self._fields))
+        return iter(self.keys())
 
     def __len__(self) -> int:
-        return len({name for name, _ in self._fields})
+        return len(self._fields)
 
     def __contains__(self, key: object) -> bool:
         return any(name == key for name, _ in self._fields)

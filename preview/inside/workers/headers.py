@@ -22,7 +22,8 @@ class Headers:
     """A case-insensitive multi-map of header names to values.
 
     `headers["content-type"]` and `headers.get("Content-Type")` give the value, or None where there is none; several
-    values of one name come joined by a comma, except for Set-Cookie, which `get_all` and `getSetCookie` list.
+    values of one name come joined by a comma, as on Cloudflare, except for Set-Cookie, which `get_all` and `getSetCookie`
+    list.
     """
 
     __slots__ = ("_pairs",)
@@ -50,13 +51,18 @@ class Headers:
     def get(self, name: str, default: str) -> str: ...
     def get(self, name: str, default: str | None = None) -> str | None:
         """The value of a header, whatever the case of its name, or `default`."""
-        values = self.get_all(name)
+        values = self._values(name)
         if not values:
             return default
         return values[0] if name.lower() == "set-cookie" else ", ".join(values)
 
     def get_all(self, name: str) -> list[str]:
-        """Every value of a header, in order; an empty list where there is none."""
+        """Every value of Set-Cookie, in order; of any other header a list of its one, joined value. Empty where there is
+        none."""
+        values = self._values(name)
+        return values if name.lower() == "set-cookie" or not values else [", ".join(values)]
+
+    def _values(self, name: str) -> list[str]:
         wanted = name.lower()
         return [value for key, value in self._pairs if key.lower() == wanted]
 
@@ -111,7 +117,7 @@ class Headers:
         """Adds a value and keeps those that are there. Raises ValueError for what HTTP cannot carry."""
         if not _NAME.fullmatch(name):
             raise ValueError(f"{name!r} is not a header name: letters, digits and hyphens")
-        text = str(value).strip(" \t")
+        text = as_text(value).strip(" \t")
         if _FORBIDDEN_IN_VALUE.search(text):
             raise ValueError(f"the value of the header {name} holds a line break or NUL, which HTTP cannot carry")
         self._pairs.append((name, text))
@@ -130,3 +136,8 @@ class Headers:
 
     __setitem__ = set
     __delitem__ = delete
+
+
+def as_text(value: object) -> str:
+    """A value as the text that it becomes on Cloudflare: `True` is "true"."""
+    return ("true" if value else "false") if isinstance(value, bool) else str(value)

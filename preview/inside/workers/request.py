@@ -7,6 +7,7 @@ also run on Cloudflare, use `urllib.parse.urlsplit(request.url)`.
 from __future__ import annotations
 
 import builtins
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from http import HTTPMethod
 from typing import Any, cast
@@ -14,8 +15,10 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from .body import Body, Message
 from .headers import Headers, HeadersInit
+from .results import plain, result
 from .streams import ByteStream
 
+_WITHOUT_PATH = re.compile(r"https?://[^/?#]+(?=[?#]|$)", re.IGNORECASE)
 _METHODS: dict[str, HTTPMethod] = {method.value: method for method in HTTPMethod}
 
 
@@ -50,10 +53,11 @@ class Query(Mapping[str, str]):
 class Request(Message):
     """An HTTP request: `method`, `url`, `headers`, and a body that can be read once."""
 
-    __slots__ = ("_method", "_url")
+    __slots__ = ("_cf", "_method", "_redirect", "_url")
 
     _method: str
     _url: str
+    _redirect: str
 
     def __init__(
         self,
@@ -62,9 +66,14 @@ class Request(Message):
         method: HTTPMethod | str | None = None,
         headers: HeadersInit | None = None,
         body: Body = None,
+        redirect: str | None = None,
+        cf: Mapping[str, Any] | None = None,
     ) -> None:
+        """`redirect` is what `fetch` does with one: "follow", "manual" or "error". `cf` is kept, and means nothing here."""
         base = input if isinstance(input, Request) else None
-        self._url = base._url if base else str(input)
+        self._url = base._url if base else _whole(str(input))
+        self._redirect = redirect or (base.redirect if base else "follow")
+        self._cf: Any = result(plain(cf)) if cf is not None else base.cf if base else None
         self._method = str(method).upper() if method else base._method if base else "GET"
         self.headers = Headers(headers if headers is not None else base.headers if base else None)
         if body is None and base is not None:
@@ -88,6 +97,7 @@ class Request(Message):
         """A request from the server, which has checked its parts; ``more`` in place of a body that is still to come."""
         request = cls.__new__(cls)
         request._method, request._url = method, url
+        request._redirect, request._cf = "follow", None
         request.headers = Headers._received(headers)
         request._content, request._source, request._used = body, more, False
         return request
@@ -110,9 +120,15 @@ class Request(Message):
     _js_request = js_object
 
     @property
-    def cf(self) -> None:
-        """None: what Cloudflare's network knows of a request is not known here."""
-        return None
+    def redirect(self) -> str:
+        """What `fetch` does with a redirect: "follow", "manual" or "error"."""
+        return self._redirect
+
+    @property
+    def cf(self) -> Any:
+        """What the request was made with. None for one that was received: what Cloudflare's network knows is not known
+        here."""
+        return self._cf
 
     @property
     def path(self) -> str:
@@ -132,8 +148,15 @@ class Request(Message):
     def clone(self) -> Request:
         """A second request with the same body, so that both can be read. Raises OSError once it was read."""
         other = Request._received(self._method, self._url, self.headers.items(), b"")
+        other._redirect, other._cf = self._redirect, self._cf
         other._fill(self._split(), "Request")
         return other
 
     def __repr__(self) -> str:
         return f"Request(method={self._method!r}, url={self._url!r})"
+
+
+def _whole(url: str) -> str:
+    """With the path that every address has: `https://example.com` is `https://example.com/`."""
+    found = _WITHOUT_PATH.match(url)
+    return url if found is None else f"{found[0]}/{url[found.end() :]}"

@@ -115,8 +115,8 @@ class Response(Message):
 
     @property
     def status_text(self) -> str:
-        """The reason phrase, empty unless set; HTTP/2 and later do not carry it."""
-        return self._status_text
+        """The reason phrase, that of the status unless set; HTTP/2 and later do not carry it."""
+        return self._status_text or _PHRASES.get(self._status, "")
 
     @property
     def ok(self) -> bool:
@@ -175,11 +175,15 @@ class Response(Message):
 
     def __repr__(self) -> str:
         shown = [f"status={self._status}"]
-        if self._status_text:
-            shown.append(f"status_text={self._status_text!r}")
+        if self.status_text:
+            shown.append(f"status_text={self.status_text!r}")
         if "content-type" in self.headers:
             shown.append(f"content_type={self.headers['content-type']!r}")
         return f"Response({', '.join(shown)})"
+
+
+FetchResponse = Response
+"""What `fetch` gives. On Cloudflare it has a class of its own."""
 
 
 def _checked_status(status: HTTPStatus | int | None) -> int:

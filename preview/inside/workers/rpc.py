@@ -29,6 +29,14 @@ class RemoteError(Exception):
         self.name = name
 
 
+def python_to_rpc(value: Any) -> Any:
+    """The value itself: what a binding takes and gives is Python's own here."""
+    return value
+
+
+python_from_rpc = python_to_rpc
+
+
 def pack(value: object, depth: int = MAX_DEPTH) -> Any:
     """A value as JSON. Raises TypeError for what cannot travel, ValueError for what is too deep."""
     if value is None or isinstance(value, bool):

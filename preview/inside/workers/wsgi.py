@@ -62,7 +62,7 @@ def environ(request: Request, env: Any, body: bytes) -> Environ:
         if name not in ("content-type", "content-length") and "_" not in name:
             separator = "; " if name == "cookie" else ", "
             key = f"HTTP_{name.upper().replace('-', '_')}"
-            made[key] = separator.join(request.headers.get_all(name))
+            made[key] = separator.join(request.headers._values(name))
     return made
 
 

@@ -33,7 +33,8 @@ def test_it_is_imported_as_workers_and_nothing_else_of_ours_becomes_importable()
 def test_header_names_have_no_case_and_several_values_are_joined() -> None:
     headers = workers.Headers([("Accept", "a"), ("ACCEPT", "b"), ("Set-Cookie", "x=1"), ("set-cookie", "y=2")])
     assert headers.get("accept") == headers["aCCept"] == "a, b"
-    assert headers.get_all("accept") == ["a", "b"]
+    assert headers.get_all("accept") == ["a, b"] and headers.get_all("nope") == []
+    assert headers.get_all("set-cookie") == ["x=1", "y=2"]
     assert headers.getSetCookie() == ["x=1", "y=2"]
     assert headers["set-cookie"] == "x=1"
     assert "ACCEPT" in headers and headers.has("accept")
@@ -123,7 +124,7 @@ async def test_an_urlencoded_form_is_read() -> None:
     assert form["name"] == "Zoë A"
     assert form.get_all("tag") == ["a", "b"]
     assert form.get("empty") == "" and form.get("nope") is None
-    assert list(form) == ["name", "tag", "empty"]
+    assert list(form) == ["name", "tag", "tag", "empty"]
 
 
 async def test_a_multipart_form_survives_the_way_there_and_back() -> None:
@@ -165,7 +166,7 @@ async def test_a_response_has_the_documented_defaults() -> None:
     assert workers.Response(None, status=HTTPStatus.NO_CONTENT).status == 204
     html = workers.Response("<p>", headers={"Content-Type": "text/html"})
     assert html.headers.items() == [("Content-Type", "text/html")]
-    assert repr(html) == "Response(status=200, content_type='text/html')"
+    assert repr(html) == "Response(status=200, status_text='OK', content_type='text/html')"
 
 
 async def test_json_builds_on_the_class_and_reads_on_the_object() -> None:
