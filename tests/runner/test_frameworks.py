@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 import websockets
 
-from tests.runner.support import Runner, start_runner
+from tests.runner.support import Runner, asked, start_runner
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -228,3 +228,30 @@ async def test_django_answers_with_a_template_of_the_bundle(runner: Runner) -> N
     reply = await runner.fetch("/hello/%3Cb%3E/")
     assert (reply.status, reply.text) == (200, "Hello, &lt;b&gt;!")
     assert (await runner.fetch("/nowhere/")).status == 404
+
+
+async def test_django_answers_as_an_asgi_application_that_listens_for_the_visitor_to_leave(runner: Runner) -> None:
+    entry = DJANGO["src/entry.py"].replace(b"wsgi", b"asgi")
+    urls = b"""
+import asyncio
+from django.http import HttpResponse, StreamingHttpResponse
+from django.urls import path
+async def shout(request):
+    await asyncio.sleep(0.01)
+    return HttpResponse(request.body.upper())
+async def pieces():
+    for each in ("one ", "two"):
+        await asyncio.sleep(0)
+        yield each
+urlpatterns = [path("shout/", shout), path("stream/", lambda request: StreamingHttpResponse(pieces()))]
+"""
+    settings = DJANGO["src/site_settings.py"] + b"\nMIDDLEWARE = []\n"
+    await runner.preview({**DJANGO, "src/entry.py": entry, "src/site_urls.py": urls, "src/site_settings.py": settings})
+    reply = await runner.fetch("/shout/", method="POST", body=b"hello")
+    assert (reply.status, reply.text) == (200, "HELLO")
+    assert (await runner.fetch("/nowhere/")).status == 404
+    async with asked(runner, "GET /stream/") as (reader, _):
+        text = (await reader.read(4096)).decode()
+        while "two" not in text:
+            text += (await reader.read(4096)).decode()
+    assert text.startswith("HTTP/1.1 200") and "one " in text

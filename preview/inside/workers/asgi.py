@@ -121,8 +121,7 @@ class _Exchange:
         return response
 
     async def _receive(self) -> Event:
-        chunk, more = await anext(self._body, (b"", None))
-        if more is not None:
+        async for chunk, more in self._body:
             return {"type": "http.request", "body": chunk, "more_body": more}
         await asyncio.shield(self._done)
         return {"type": "http.disconnect"}

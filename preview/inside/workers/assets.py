@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 from . import ranges
+from ._redirects import answered
 from .request import Request
 from .response import Response
 
@@ -40,8 +41,13 @@ class Assets:
             self._pages.setdefault(self._address(path), path)
 
     async def fetch(self, resource: Request | str, options: Any = None, **more: Any) -> Response:
-        """The asset at an address, whose host plays no part; a 404 where there is none, or what the configuration says."""
-        request = resource if isinstance(resource, Request) else Request(str(resource), **more)
+        """The asset at an address, whose host plays no part; a 404 where there is none, or what the configuration says. From
+        `/page.html` to `/page` a redirect leads, which is followed, unless the request says otherwise, as one that came from a
+        visitor does."""
+        request = resource if isinstance(resource, Request) else Request(str(resource), **{**(options or {}), **more})
+        return await answered(request, self._answer)
+
+    async def _answer(self, request: Request) -> Response:
         if request.method not in ("GET", "HEAD"):
             return Response("Method Not Allowed", status=405, headers={"allow": "GET, HEAD"})
         return self._found(request) or self._not_found(request)

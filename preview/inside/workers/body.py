@@ -94,7 +94,7 @@ class Message:
         """Marks the body as read. Returns where it comes from, None where it is the content. Raises OSError."""
         if self.body_used:
             raise OSError("Body already used: it can be read once; clone() first to read it twice")
-        self._used = True
+        self._used = bool(self._content) or self._source is not None  # what has no body can be read, and sent, again
         return self._source
 
     def _fill(self, body: Body, owner: str) -> str | None:

@@ -97,7 +97,7 @@ class Request(Message):
         """A request from the server, which has checked its parts; ``more`` in place of a body that is still to come."""
         request = cls.__new__(cls)
         request._method, request._url = method, url
-        request._redirect, request._cf = "follow", None
+        request._redirect, request._cf = "manual", None
         request.headers = Headers._received(headers)
         request._content, request._source, request._used = body, more, False
         return request
@@ -121,7 +121,8 @@ class Request(Message):
 
     @property
     def redirect(self) -> str:
-        """What `fetch` does with a redirect: "follow", "manual" or "error"."""
+        """What `fetch` does with a redirect: "follow", "manual" or "error". "manual" for a request that a visitor sent, so that
+        one that is passed on comes back to the visitor."""
         return self._redirect
 
     @property

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from . import rpc
+from ._redirects import answered
 from .request import Request
 from .response import Response
 from .results import Binding
@@ -21,8 +22,11 @@ class Service(Binding):
 
     async def fetch(self, resource: Request | str, **options: Any) -> Response:
         """The other worker's response. Takes a Request, or an address and `method`, `headers`, `body`; the address's
-        host plays no part."""
-        request = Request(resource, **options)
+        host plays no part. A redirect is followed, unless the request says otherwise, as one that came from a visitor
+        does."""
+        return await answered(Request(resource, **options), self._ask)
+
+    async def _ask(self, request: Request) -> Response:
         args = {"method": str(request.method), "url": request.url, "headers": request.headers.items()}
         value, body = await self._call("fetch", args, await request.bytes())
         return Response._made(value["status"], value["headers"], body)
