@@ -21,8 +21,12 @@ def main() -> int:
     )
     parser.add_argument("--allow", default="", metavar="HOSTS", help=dev.ALLOW_HELP)
     parser.add_argument("--sql", action="append", default=[], metavar="DB=FILE", help=dev.SQL_HELP)
+    parser.add_argument("--migrate", action="store_true", help=dev.MIGRATE_HELP)
     options = parser.parse_args()
-    return dev.main(options.directory, options.port, sandbox=options.sandbox, allow=options.allow, sql=options.sql)
+    return dev.main(
+        options.directory, options.port,
+        sandbox=options.sandbox, allow=options.allow, sql=options.sql, migrate=options.migrate,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

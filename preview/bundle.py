@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from preview import declared
+from preview import migrations as migrations
 from preview.configfile import MAX_CONFIG as MAX_CONFIG
 from preview.configfile import ConfigError as ConfigError
 from preview.configfile import ConfigFile

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from preview import migrations
 from preview.configfile import ConfigError, ConfigFile, is_unicode
 from preview.cron import BadCron, parse
 
@@ -121,6 +122,8 @@ def _listed(file: ConfigFile) -> Iterator[Binding]:
             options = {key: value for key, value in item.items() if key in known}
             if "props" in options:
                 _check_props(file, options["props"])
+            if kind == "d1":
+                options |= migrations.settings(file, item)
             # A KV namespace needs no id here: its own name will do.
             yield Binding(kind, name, _string(file, item, resource, section) or name, section, options)
 

@@ -22,10 +22,11 @@ from pathlib import Path
 
 import uvloop
 
-from preview.bundle import read_config
+from preview.bundle import ConfigError, read_config
 from preview.exchange import Host, LogEvent, Program, Ready, Refused, Unparsed
 from preview.outside.addresses import Policy, parse_rules
-from preview.outside.bindings import scripts
+from preview.outside.bindings import migrations, scripts
+from preview.outside.bindings.stores import Stores
 from preview.outside.bundles import Bundles
 from preview.outside.capabilities import Capabilities
 from preview.outside.children import Children, SandboxUnavailable
@@ -43,6 +44,7 @@ from preview.protocol import pack_modules
 
 ALLOW_HELP = "what fetch() may reach beside the public internet: 127.0.0.1:9000, 10.0.0.0/8, .corp.example, by commas"
 SQL_HELP = "run a script on a D1 database before serving; may be given several times"
+MIGRATE_HELP = "apply the D1 migrations that are not applied yet before serving, and before scripts"
 ASK_EVERY = 0.06
 """Seconds between two looks at the directory."""
 DATA = ".quickedit"
@@ -54,19 +56,25 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def main(
-    directory: str | Path, port: int = 8787, *, sandbox: str = "auto", allow: str = "", sql: Sequence[str] = ()
+    directory: str | Path,
+    port: int = 8787,
+    *,
+    sandbox: str = "auto",
+    allow: str = "",
+    sql: Sequence[str] = (),
+    migrate: bool = False,
 ) -> int:
     """Serves ``directory`` until Ctrl-C. Prints ``Ready on http://localhost:N``. Returns the exit status.
 
-    ``allow`` lists what the worker's ``fetch`` may reach beside the public internet, as addresses.Rule reads it; ``sql`` are
-    scripts to run first, each ``BINDING=FILE``.
+    ``allow`` lists what the worker's ``fetch`` may reach beside the public internet, as addresses.Rule reads it; ``migrate``
+    applies all D1 migrations first; ``sql`` are scripts to run after that, each ``BINDING=FILE``.
     """
     root = Path(directory).resolve()
     if not root.is_dir():
         print(f"{directory} is not a directory: name the folder that holds the worker's modules.", file=sys.stderr)
         return 1
     try:
-        uvloop.run(_serve(Folder(root), port, sandbox, allow, sql))
+        uvloop.run(_serve(Folder(root), port, sandbox, allow, sql, migrate=migrate))
     except (SandboxUnavailable, PortInUse, TooMuch, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -74,7 +82,7 @@ def main(
     return 0
 
 
-async def _serve(folder: Folder, port: int, sandbox: str, allow: str, sql: Sequence[str]) -> None:
+async def _serve(folder: Folder, port: int, sandbox: str, allow: str, sql: Sequence[str], *, migrate: bool) -> None:
     """Raises SandboxUnavailable, PortInUse, TooMuch, ValueError for a list that cannot be read."""
     signature = folder.signature()
     listening = bind("127.0.0.1", port)
@@ -96,9 +104,7 @@ async def _serve(folder: Folder, port: int, sandbox: str, allow: str, sql: Seque
         environments.check(children.tier, children.own_uids)
         try:
             bindings.start(programs, sink, None, confined=children.tier != "off")
-            for wanted in sql:
-                config = read_config(folder.read(signature))
-                _print(await scripts.run(bindings.stores, _KEY.partition(":")[2], config, wanted))
+            await _prepare(bindings.stores, folder.read(signature), sql, migrate=migrate)
             front = Front(_OneHost(), programs, sink, tier=children.tier)
             app = Reloading(Triggering(front, bindings.events, _KEY, lambda: next(iter(bindings.crons(_KEY)), "")))
             await _Dev(folder, programs, app).serve(listening, signature)
@@ -110,6 +116,21 @@ async def _serve(folder: Folder, port: int, sandbox: str, allow: str, sql: Seque
             await children.close()
             await capabilities.close()
             bundles.close()
+
+
+async def _prepare(stores: Stores, modules: dict[str, bytes], sql: Sequence[str], *, migrate: bool) -> None:
+    """Migrations, or what is to be said about them, then scripts. Raises ValueError for what cannot be done."""
+    try:
+        config = read_config(modules)
+    except ConfigError:
+        if migrate or sql:
+            raise
+        return  # the worker's first run says it, and a corrected file is served without a new start
+    worker = _KEY.partition(":")[2]
+    for line in await migrations.at_start(stores, worker, config, modules, apply=migrate):
+        _print(line)
+    for wanted in sql:
+        _print(await scripts.run(stores, worker, config, wanted))
 
 
 class _OneHost:

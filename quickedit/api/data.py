@@ -82,13 +82,13 @@ async def ask(request: HttpRequest, name: str, binding: str) -> HttpResponse:
         args=msgspec.json.encode(wanted.args),
         body=_body(wanted),
     )
-    return _json(await _asked(asked))
+    return _json(await asked_of_runner(asked))
 
 
 async def reset(request: HttpRequest, name: str) -> HttpResponse:
     """POST: throws away what the preview wrote; it shows the live data again."""
     access = (await access_to(request, name)).need_edit()
-    return _json(await _asked(AskData(str(access.worker.pk), True, "", "", "reset")))
+    return _json(await asked_of_runner(AskData(str(access.worker.pk), True, "", "", "reset")))
 
 
 async def trigger(request: HttpRequest, name: str) -> HttpResponse:
@@ -147,7 +147,8 @@ def _body(wanted: AskBinding) -> bytes:
         raise BadInput("The body is no base64.", code="bad-body") from error
 
 
-async def _asked(asked: AskData) -> bytes:
+async def asked_of_runner(asked: AskData) -> bytes:
+    """The runner's answer, as JSON. Raises BadInput for what it refuses, and Unavailable while it is away."""
     try:
         return await (await runner.client()).data(asked)
     except Refused as error:

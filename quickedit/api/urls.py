@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from quickedit.api import archives, data, deployments, drafts, history, members, workers
+from quickedit.api import archives, data, deployments, drafts, history, members, migrations, workers
 from quickedit.api.http import endpoint
 
 _worker = "workers/<str:name>"
@@ -31,6 +31,7 @@ urlpatterns = [
     path(f"{_worker}/blobs/<str:digest>", endpoint(get=drafts.get_blob, put=drafts.put_blob)),
     path(f"{_worker}/data", endpoint(get=data.index)),
     path(f"{_worker}/data/<str:binding>", endpoint(post=data.ask)),
+    path(f"{_worker}/migrations", endpoint(get=migrations.state, post=migrations.apply)),
     path(f"{_worker}/data-reset", endpoint(post=data.reset)),
     path(f"{_worker}/trigger", endpoint(post=data.trigger)),
     path(f"{_worker}/requests", endpoint(post=drafts.ask)),

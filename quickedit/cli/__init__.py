@@ -53,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     dev.add_argument(
         "--sql", action="append", default=[], metavar="DB=FILE", help="run a script on a D1 database first"
     )
+    dev.add_argument("--migrate", action="store_true", help="apply D1 migrations first")
     dev.set_defaults(module="dev")
 
     link = commands.add_parser("login-link", help="print a new login URL for the owner")

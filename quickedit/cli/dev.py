@@ -9,5 +9,6 @@ from preview.outside import dev
 
 def run(arguments: argparse.Namespace) -> int:
     return dev.main(
-        arguments.directory, arguments.port, sandbox=arguments.sandbox, allow=arguments.allow, sql=arguments.sql
-    )
+        arguments.directory, arguments.port,
+        sandbox=arguments.sandbox, allow=arguments.allow, sql=arguments.sql, migrate=arguments.migrate,
+    )  # fmt: skip

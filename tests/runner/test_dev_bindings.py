@@ -84,3 +84,41 @@ async def test_a_script_that_cannot_be_run_is_said_and_nothing_starts(folder: Pa
         assert process.process.wait(20) == 1
     finally:
         await asyncio.to_thread(process.stop)
+
+
+FIRST = "CREATE TABLE quotes (text TEXT);"
+SECOND = "INSERT INTO quotes VALUES ('from a migration');"
+
+
+async def test_migrations_are_named_at_the_start_and_applied_with_the_option_before_scripts(folder: Path) -> None:
+    (folder / "migrations").mkdir()
+    (folder / "migrations" / "0001_init.sql").write_text(FIRST)
+    dev = await start(folder)
+    await asyncio.to_thread(dev.process.stop)
+    assert "DB: 1 migration (0001_init.sql) is not applied; --migrate does it" in dev.process.output
+    (folder / "migrations" / "0002_quote.sql").write_text(SECOND)
+    (folder / "script.sql").write_text("UPDATE quotes SET text = text || ', then a script'")
+    dev = await start(folder, "--migrate", "--sql", f"DB={folder / 'script.sql'}")
+    try:
+        assert "DB: applied 2 migrations (0001_init.sql, 0002_quote.sql)" in dev.process.output
+        assert (await dev.get()).text == "1 from a migration, then a script"
+    finally:
+        await asyncio.to_thread(dev.process.stop)
+    again = await start(folder, "--migrate")
+    await asyncio.to_thread(again.process.stop)
+    assert "migration" not in again.process.output
+
+
+async def test_a_migration_that_fails_ends_the_start_with_its_line_and_another_status(folder: Path) -> None:
+    (folder / "migrations").mkdir()
+    (folder / "migrations" / "0001_init.sql").write_text(FIRST)
+    (folder / "migrations" / "0002_wrong.sql").write_text("-- a comment\nINSERT INTO nowhere VALUES (1);")
+    process = Program([sys.executable, "-m", "preview", folder, "--port", "0", "--migrate"])
+    try:
+        await asyncio.to_thread(
+            process.wait_for, "migrations/0002_wrong.sql, line 2, was not applied to DB: D1_ERROR: no such"
+        )
+        assert process.process.wait(20) == 1
+        assert "Ready on" not in process.output
+    finally:
+        await asyncio.to_thread(process.stop)

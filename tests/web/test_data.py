@@ -110,3 +110,62 @@ async def test_the_data_tab_sees_what_the_preview_wrote_and_live_data_stays_apar
         assert await call(mate, "POST", f"workers/{name}/trigger", {"event": "scheduled"}) == 403
         for method, path in (("GET", "data"), ("POST", "data/KV"), ("POST", "data-reset"), ("POST", "trigger")):
             assert await call(outsider, method, f"workers/{name}/{path}", {} if method == "POST" else None) == 404
+
+
+async def test_editors_apply_migrations_of_the_draft_to_preview_data_and_of_the_deployed_version_to_live_data(
+    owner: Person, mate: Person, outsider: Person, visitors: DataPlane
+) -> None:
+    name = owner.make()
+    join(mate, name, "viewer")
+    path = f"workers/{name}/migrations"
+
+    async def pending(layer: str, person: Person = owner) -> Any:
+        found = await call(person, "GET", f"{path}?layer={layer}")
+        return [(one["binding"], one["database"], one["count"], one["pending"]) for one in found["migrations"]]
+
+    async def apply(layer: str, *names: str, person: Person = owner) -> Any:
+        return await call(person, "POST", path, {"layer": layer, "binding": "DB", "names": names})
+
+    async with owner.editor(name) as editor:
+        base = editor.welcome["revision"]
+        ops: list[dict[str, Any]] = [{"op": "delete", "path": path} for path in ("main.py", "quickedit.json")]
+        config = {"d1_databases": [{"binding": "DB", "database_name": "main", "migrations_dir": "./sql/"}]}
+        made = [write("main.py", MAIN), write("quickedit.json", json.dumps(config))]
+        await editor.operate(1, base, *ops, *made, write("sql/0001_init.sql", "CREATE TABLE a (b);"))
+        await ready(editor, base + 1)
+        one = ["0001_init.sql"]
+        assert await pending("preview") == [("DB", "main", 1, one)] and await pending("live") == []
+        assert await pending("preview", mate) == [("DB", "main", 1, one)]
+        assert await apply("live", *one) == 404  # nothing is deployed
+        await deploy(owner, name)
+
+        # The draft goes on: what it has is not what live data gets.
+        await editor.operate(2, base + 1, write("sql/0002_wrong.sql", "CREATE TABLE c (d);\nSELEC;"))
+        await ready(editor, base + 2)
+        two = [*one, "0002_wrong.sql"]
+        assert await pending("preview") == [("DB", "main", 2, two)] and await pending("live") == [
+            ("DB", "main", 1, one)
+        ]
+        assert await apply("live", *two) == 409
+        assert await apply("preview", "0003_unseen.sql") == 409 and await apply("preview") == 409
+        assert await call(owner, "GET", f"{path}?layer=other") == 400 and await call(owner, "GET", path) == 400
+        assert await call(owner, "POST", path, {"layer": "live", "binding": "KV", "names": one}) == 404
+        assert await apply("preview", *one, person=mate) == 403 and await apply("live", *one, person=mate) == 403
+        assert await apply("preview", *one, person=outsider) == 404
+        assert await call(outsider, "GET", f"{path}?layer=preview") == 404
+        assert await pending("preview") == [("DB", "main", 2, two)]
+
+        # Only what the person has seen is applied, and in the files' order.
+        assert await apply("preview", *one) == {"applied": one, "failed": None}
+        failed = await apply("preview", *reversed(two))
+        assert failed["applied"] == [] and failed["failed"]["path"] == "sql/0002_wrong.sql"
+        assert failed["failed"]["line"] == 2 and "syntax error" in failed["failed"]["message"]
+        assert failed["failed"]["hint"] == "Nothing of it was done. Correct it, then apply again."
+        assert await pending("preview") == [("DB", "main", 2, two[1:])] and await pending("live") == [
+            ("DB", "main", 1, one)
+        ]
+        assert await apply("live", *one) == {"applied": one, "failed": None}
+        assert await pending("live") == [("DB", "main", 1, [])]
+        tables = {"layer": "live", "method": "tables"}
+        listed = await call(owner, "POST", f"workers/{name}/data/DB", tables)
+        assert [table["name"] for table in listed] == ["a", "d1_migrations"]

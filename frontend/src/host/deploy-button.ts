@@ -18,6 +18,8 @@ export interface DeployButtonContext {
   live: { version: number; url: string } | null
   open(request: OpenRequest): void
   done(deployed: { version: number; url: string }): void
+  /** Shows the Data tab at the live database of a binding. */
+  migrations(binding: string): void
 }
 
 export class DeployButton {

@@ -5,6 +5,7 @@
 
 import { ApiError, said, type Api } from './api'
 import { skeleton, whatChanges, type Changes } from './changes'
+import { liveNote } from './data/migrations'
 import { DeployChecks, type Check } from './deploy-checks'
 import { busy, isBusy, openDialog } from './dialog'
 import { copyFrom, h, icon, need } from './dom'
@@ -22,6 +23,7 @@ export interface DeployContext {
   liveUrl: string
   open(request: OpenRequest): void
   done(deployed: Deployed): void
+  migrations(binding: string): void
 }
 
 export class DeployDialog {
@@ -144,6 +146,16 @@ export class DeployDialog {
       h('dl', { class: 'facts' }, fact('From click to live', duration(ms)), fact('Modules changed', String(changed)), fact('Version', `v${deployed.version}`)),
     ], [h('span', { class: 'grow' }), h('a', { class: 'btn', href: `/workers/${this.context.worker}/deployments` }, 'View deployments'), back])
     back.focus()
+    void this.remind(this.visit)
+  }
+
+  /** Deploying applies no migrations; what live data lacks now is said where the deployment is. */
+  private async remind(visit: number): Promise<void> {
+    const note = await liveNote(this.api, this.context.worker, (binding) => {
+      this.dialog.close()
+      this.context.migrations(binding)
+    })
+    if (note && visit === this.visit) need('.deploybody .facts', this.dialog).before(note)
   }
 
   private draw(title: string, versions: HTMLElement | null, body: HTMLElement[], foot: HTMLElement[]): void {

@@ -101,7 +101,7 @@ class EditPage {
     this.cover = new EditorCover(() => this.session.retryEditor())
     this.http = new HttpPane(this.api, data.name, memory)
     this.console = new ConsolePane(memory, { open: (request) => this.open(request), send: () => (this.panes.show('http'), void this.http.send('/')) })
-    this.stored = new DataPane(this.api, data.name, memory, () => this.panes.show('console', true))
+    this.stored = new DataPane(this.api, data.name, memory, () => this.panes.show('console', true), (request) => this.open(request))
     this.panes = new Panes(memory, { console: (visible) => this.console.show(visible), data: (visible) => this.stored.show(visible), editor: () => this.session.tell({ t: 'focus' }) })
     this.preview = new PreviewPane(memory, {
       open: (request, focus) => this.open(request, focus),
@@ -114,6 +114,7 @@ class EditPage {
       live: data.live,
       open: (request) => this.open(request),
       done: ({ version, url }) => this.deployed(version, this.revision, url),
+      migrations: (binding) => (this.stored.choose(binding, 'live'), this.panes.show('data', true)),
     })
   }
 
@@ -234,6 +235,7 @@ class EditPage {
   private deployed(version: number, revision: number, url: string): void {
     this.status.live(version, revision)
     this.deploy.live(version, url)
+    this.stored.ready()
   }
 
   private key(name: string): void {

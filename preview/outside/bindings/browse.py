@@ -8,16 +8,19 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from typing import Any
 
 import msgspec
 
 from preview.exchange import AskData, AskTrigger, DataAnswer, Refused, Triggered
+from preview.outside.bindings import migrations
 from preview.outside.bindings.consumers import settled
 from preview.outside.bindings.errors import BindingError
 from preview.outside.bindings.events import Events
 from preview.outside.bindings.queues import MAX_BATCH, Message, outgoing
 from preview.outside.bindings.stores import Stores, WorkerData, file_name
+from preview.protocol import ProtocolError, unpack_modules
 
 MAX_SHOWN = 1024 * 1024
 """Bytes of a value that are shown; a larger one is cut, and says so."""
@@ -40,6 +43,8 @@ class _Asked(msgspec.Struct, forbid_unknown_fields=True):
     content_type: str = ""
     metadata: Any = None
     ttl: int | None = None
+    names: list[str] = []
+    migrations_table: str = ""
 
 
 class Browser:
@@ -59,7 +64,7 @@ class Browser:
             arguments = msgspec.json.decode(asked.args, type=_Asked)
             data = self._stores.data(asked.worker, preview=asked.preview)
             value = await handler(data, asked.resource, arguments, asked.body)
-        except (BindingError, msgspec.MsgspecError) as error:
+        except (BindingError, msgspec.MsgspecError, ProtocolError) as error:
             raise Refused("bad-data", str(error)) from None
         return DataAnswer(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
 
@@ -138,6 +143,18 @@ async def _d1_exec(data: WorkerData, resource: str, asked: _Asked, body: bytes) 
     return await data.d1.exec(file_name(resource), asked.sql)
 
 
+async def _d1_migrations(data: WorkerData, resource: str, asked: _Asked, body: bytes) -> Any:
+    return {"pending": await migrations.pending(data, resource, asked.migrations_table, asked.names)}
+
+
+async def _d1_migrate(data: WorkerData, resource: str, asked: _Asked, body: bytes) -> Any:
+    files = unpack_modules(body)
+    if files.keys() != set(asked.names):
+        raise BindingError("The names of the migrations are not those of the files.")
+    ordered = {name: files[name] for name in asked.names}
+    return asdict(await migrations.apply(data, resource, asked.migrations_table, ordered))
+
+
 async def _queue_list(data: WorkerData, resource: str, asked: _Asked, body: bytes) -> Any:
     backlog = await data.queues.backlog(resource)
     messages = [
@@ -171,6 +188,7 @@ _HANDLERS: dict[tuple[str, str], _Handler] = {
     ("kv", "list"): _kv_list, ("kv", "get"): _kv_get, ("kv", "put"): _kv_put, ("kv", "delete"): _kv_delete,
     ("r2", "list"): _r2_list, ("r2", "get"): _r2_get, ("r2", "put"): _r2_put, ("r2", "delete"): _r2_delete,
     ("d1", "tables"): _d1_tables, ("d1", "rows"): _d1_rows, ("d1", "query"): _d1_query, ("d1", "exec"): _d1_exec,
+    ("d1", "migrations"): _d1_migrations, ("d1", "migrate"): _d1_migrate,
     ("queue", "list"): _queue_list,
 }  # fmt: skip
 

@@ -20,7 +20,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from preview.outside.bindings.d1_sql import MAX_PARAMETERS, MAX_SQL, MAX_STATEMENTS
+from preview.outside.bindings.d1_sql import MAX_MIGRATION, MAX_PARAMETERS, MAX_SQL, MAX_STATEMENTS
 from preview.outside.bindings.errors import BindingError, WrongType, kind, text
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,14 @@ _START = (
 
 
 class D1Error(BindingError):
-    """What SQLite or the process's rules say, in D1's own form: D1_ERROR: …: SQLITE_…"""
+    """What SQLite or the process's rules say, in D1's own form: D1_ERROR: …: SQLITE_…
+
+    ``line`` is where the statement of a migration begins, 1-based; 0 for anything else.
+    """
+
+    def __init__(self, message: str, line: int = 0) -> None:
+        super().__init__(message)
+        self.line = line
 
 
 class Room:
@@ -102,6 +109,18 @@ class D1Store:
         """Runs a script: ``count`` and ``duration``, and ``wrote`` as above."""
         return await self._ask({"op": "exec", "database": database, "sql": text(script, "SQL", most=1_000_000)})
 
+    async def migrate(self, database: str, table: str, name: str, script: str) -> bool:
+        """Runs one migration and records ``name`` in ``table``, all of it or nothing, within SECONDS. False where the table
+        had the name already. Raises D1Error with the line, and WrongType for a script over MAX_MIGRATION bytes."""
+        sql = text(script, "A migration", most=MAX_MIGRATION, empty=True)
+        asked = {"op": "migrate", "database": database, "table": table, "name": name, "sql": sql}
+        return (await self._ask(asked))["applied"] is True
+
+    def exists(self, database: str) -> bool:
+        """Whether the database was ever made, here or beneath. Asking for its rows would make it."""
+        folders = (self._folder, self._beneath)
+        return any(folder is not None and (folder / f"{database}.sqlite").exists() for folder in folders)
+
     def databases(self) -> list[str]:
         """The names of the databases that exist here."""
         with contextlib.suppress(OSError):
@@ -146,7 +165,8 @@ class D1Store:
             self.end()  # its answer would be taken for that of the next request
             raise
         if "error" in answer:
-            raise D1Error(str(answer["error"])[:4000])
+            line = answer.get("line")
+            raise D1Error(str(answer["error"])[:4000], line if isinstance(line, int) else 0)
         return answer
 
     def _idle_from_now(self) -> None:

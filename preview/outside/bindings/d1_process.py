@@ -31,6 +31,7 @@ MEMORY = 320 * 1024 * 1024
 """Bytes of address space."""
 HEAP = 96 * 1024 * 1024
 """Bytes that SQLite may allocate."""
+_LATE = "D1_ERROR: this took too long and was stopped: SQLITE_INTERRUPT"
 _STEPS = 5000  # of SQLite's virtual machine between two looks at the clock
 
 
@@ -48,7 +49,7 @@ def main(folder: str, beneath: str, most: str, confined: str) -> None:
         try:
             answer = server.answer(request)
         except Refused as refused:
-            answer = {"error": str(refused)}
+            answer = {"error": str(refused), "line": server.line}
         except MemoryError:
             answer = {"error": "D1_ERROR: out of memory: SQLITE_NOMEM"}
         data = json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
@@ -119,6 +120,8 @@ class _Server:
         self._pages = pages
         self._databases: dict[str, _Open] = {}
         self._until = 0.0
+        self.line = 0
+        """Of the migration's statement that is running, 1-based; 0 for anything else."""
         with contextlib.suppress(sqlite3.Error):
             limits = sqlite3.connect(":memory:")
             limits.execute(f"PRAGMA hard_heap_limit={HEAP}")
@@ -128,6 +131,7 @@ class _Server:
         """Raises Refused."""
         name = request["database"]
         self._until = time.monotonic() + request["seconds"]
+        self.line = 0
         try:
             return self._run(self._open(name), request)
         except sqlite3.OperationalError as error:
@@ -180,12 +184,14 @@ class _Server:
         try:
             if request["op"] == "exec":
                 return self._exec(database, request["sql"])
+            if request["op"] == "migrate":
+                return self._migrate(database, request["table"], request["name"], request["sql"])
             return self._batch(database, request["statements"], together=request["op"] == "batch")
         except sqlite3.OperationalError as error:
             if database.warden.reason:
                 raise Refused(f"D1_ERROR: not authorized: {database.warden.reason}") from None
             if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
-                raise Refused("D1_ERROR: this took too long and was stopped: SQLITE_INTERRUPT") from None
+                raise Refused(_LATE) from None
             raise
         except sqlite3.DatabaseError:
             if database.warden.reason:
@@ -220,6 +226,31 @@ class _Server:
         if together:
             database.own("COMMIT")
         return {"results": results, "wrote": wrote[:20]}
+
+    def _migrate(self, database: _Open, table: str, name: str, script: str) -> dict[str, Any]:
+        """Runs a migration and records it, as one transaction; ``applied`` is False where the table had it already.
+
+        The transaction is ours. The statements on the table are run as the worker's own: triggers on it are the worker's.
+        """
+        quoted = '"' + table.replace('"', '""') + '"'
+        database.own("BEGIN" if database.live else "BEGIN IMMEDIATE")
+        self._one(database, d1_sql.MIGRATIONS.format(table=quoted), [], room=0)
+        if self._recorded(database, quoted, name):
+            return {"applied": False}
+        for self.line, sql in d1_sql.numbered(script):
+            if self._late():  # many small statements never come to the look at the clock within one
+                raise Refused(_LATE)
+            self._one(database, sql, [], room=d1_sql.MAX_RESULT)
+        self.line = 0
+        self._one(database, f"INSERT INTO {quoted} (name) VALUES (?)", [name], room=0)
+        if not self._recorded(database, quoted, name):
+            raise Refused(f"D1_ERROR: the table {table} did not keep the migration's name; is there a trigger on it?")
+        database.own("COMMIT")
+        return {"applied": True}
+
+    def _recorded(self, database: _Open, quoted: str, name: str) -> bool:
+        found, _ = self._one(database, f"SELECT 1 FROM {quoted} WHERE name = ?", [name], room=d1_sql.MAX_RESULT)
+        return bool(found["rows"])
 
     def _one(self, database: _Open, sql: str, values: list[Any], *, room: int) -> tuple[dict[str, Any], int]:
         began = time.perf_counter()

@@ -20,6 +20,8 @@ MAX_STATEMENTS = 1000
 """Statements of one exec or batch; ours."""
 MAX_RESULT = 8 * 1024 * 1024
 """Bytes of one answer; ours, because it is one frame."""
+MAX_MIGRATION = 1_000_000
+"""Bytes of one migration; ours. Its statements are not counted."""
 
 _LIMITS = {
     sqlite3.SQLITE_LIMIT_LENGTH: MAX_VALUE,
@@ -43,6 +45,13 @@ _PRAGMAS = frozenset([
 """Those that describe, and the one that puts off foreign keys within a batch. None changes the connection for others."""
 _MODULES = frozenset(["fts5", "fts5vocab"])
 _FUNCTIONS_DENIED = frozenset(["load_extension", "fts3_tokenizer", "readfile", "writefile", "edit"])
+
+MIGRATIONS = """CREATE TABLE IF NOT EXISTS {table}(
+\t\tid         INTEGER PRIMARY KEY AUTOINCREMENT,
+\t\tname       TEXT UNIQUE,
+\t\tapplied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL
+)"""
+"""The table of the migrations that were applied, with the columns that Wrangler gives it: either reads the other's."""
 
 _READS = frozenset([sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE,
                     sqlite3.SQLITE_PRAGMA, sqlite3.SQLITE_ANALYZE, sqlite3.SQLITE_TRANSACTION,
@@ -109,25 +118,35 @@ _PIECES = re.compile(
     r"""'(?:[^']|'')*'?|"(?:[^"]|"")*"?|`(?:[^`]|``)*`?|\[[^\]]*\]?|--[^\n]*|/\*.*?(?:\*/|\Z)|;|[^'"`\[;/-]+|.""",
     re.DOTALL,
 )
-_TRIGGER = re.compile(r"\s*CREATE\s+(?:TEMP\s+|TEMPORARY\s+)?TRIGGER\b", re.IGNORECASE)
+# Comments may stand before it: Wrangler begins a new migration with one.
+_TRIGGER = re.compile(
+    r"(?>\s+|--[^\n]*|/\*.*?(?:\*/|\Z))*+CREATE\s+(?:TEMP\s+|TEMPORARY\s+)?TRIGGER\b", re.IGNORECASE | re.DOTALL
+)
 
 
 def statements(script: str) -> Iterator[str]:
     """The statements of a script, cut at the semicolons that end one: not those in texts, comments or triggers."""
+    return (statement for _, statement in numbered(script))
+
+
+def numbered(script: str) -> Iterator[tuple[int, str]]:
+    """As statements, each with the 1-based line of its first word."""
     piece: list[str] = []
-    empty = True
+    line, first = 1, 0  # of this piece, and of the statement's first word: 0 before there is one
     for found in _PIECES.finditer(script):
         part = found[0]
         if part != ";":
             piece.append(part)
-            empty = empty and (part.isspace() or part.startswith(("--", "/*")))
+            if not first and not part.isspace() and not part.startswith(("--", "/*")):
+                first = line + part[: len(part) - len(part.lstrip())].count("\n")
+            line += part.count("\n")
             continue
         whole = "".join(piece)
         if _TRIGGER.match(whole) and not sqlite3.complete_statement(whole + ";"):
             piece.append(part)
             continue
-        if not empty:
-            yield whole
-        piece, empty = [], True
-    if not empty:
-        yield "".join(piece)
+        if first:
+            yield first, whole
+        piece, first = [], 0
+    if first:
+        yield first, "".join(piece)

@@ -1,10 +1,11 @@
 /**
- * A D1 database: its tables, the rows of one, and a line of SQL.
+ * A D1 database: its tables, the rows of one, a line of SQL, and above them the migrations that wait.
  */
 
 import { busy, isBusy } from '../dialog'
 import { h } from '../dom'
 import { duration } from '../time'
+import { MigrationsPanel } from './migrations'
 import { failed, nothing, type Source, type View } from './source'
 
 interface Rows {
@@ -16,15 +17,36 @@ interface Rows {
 
 const PAGE = 200
 
+/** What somebody sees of a database who may not look at its data: the migrations that wait for an editor. */
+export class D1Outline implements View {
+  readonly element = h('div', { class: 'dataview' })
+  private readonly migrations: MigrationsPanel
+
+  constructor(source: Source, note: HTMLElement) {
+    this.migrations = new MigrationsPanel(source, () => Promise.resolve())
+    this.element.append(this.migrations.element, note)
+  }
+
+  load(): Promise<void> {
+    return this.migrations.load()
+  }
+
+  changed(): Promise<void> {
+    return this.load()
+  }
+}
+
 export class D1View implements View {
   readonly element = h('div', { class: 'dataview' })
   private readonly table = h('select', { class: 'select select--s', 'aria-label': 'Table' })
   private readonly sql = h('textarea', { class: 'textarea mono', rows: '2', 'aria-label': 'SQL', placeholder: 'SELECT …', spellcheck: 'false' })
   private readonly run = h('button', { class: 'btn btn--s btn--primary', type: 'submit', title: 'Run (Ctrl+Enter)' }, 'Run')
   private readonly out = h('section', { class: 'datalist', 'aria-label': 'Rows', 'aria-live': 'polite' })
+  private readonly migrations: MigrationsPanel
   private offset = 0
 
   constructor(private readonly source: Source) {
+    this.migrations = new MigrationsPanel(source, () => this.tables())
     const form = h('form', { class: 'sqlbar' }, this.sql, this.run)
     form.addEventListener('submit', (event) => {
       event.preventDefault()
@@ -37,10 +59,18 @@ export class D1View implements View {
       }
     })
     this.table.addEventListener('change', () => void this.rows(0))
-    this.element.append(h('div', { class: 'databar' }, this.table), form, this.out)
+    this.element.append(this.migrations.element, h('div', { class: 'databar' }, this.table), form, this.out)
   }
 
   async load(): Promise<void> {
+    await Promise.all([this.migrations.load(), this.tables()])
+  }
+
+  changed(): Promise<void> {
+    return this.migrations.load()
+  }
+
+  private async tables(): Promise<void> {
     try {
       const tables = await this.source.ask<{ name: string; type: string }[]>('tables')
       const chosen = this.table.value

@@ -5,9 +5,10 @@
 import { said, type Api } from '../api'
 import { copyFrom, h, icon, need } from '../dom'
 import type { Memory } from '../memory'
+import type { OpenRequest } from '../preview-rules'
 import { Roving } from '../roving'
 import { toast } from '../toast'
-import { D1View } from './d1'
+import { D1Outline, D1View } from './d1'
 import { KvView } from './kv'
 import { QueueView } from './queue'
 import { R2View } from './r2'
@@ -36,6 +37,7 @@ export class DataPane {
     private readonly worker: string,
     private readonly memory: Memory,
     toConsole: () => void,
+    private readonly openFile: (request: OpenRequest) => void,
   ) {
     this.trigger = new TriggerDialog(api, worker, toConsole)
     this.layers = new Roving(need('#data-layer'), (item) => {
@@ -59,9 +61,18 @@ export class DataPane {
     if (visible && (!this.index || this.stale)) void this.load()
   }
 
-  /** A draft answers: its configuration may name other bindings. */
+  /** Another draft answers, or another version is live: there may be other bindings, and other migrations. */
   ready(): void {
     if (this.visible) void this.refresh()
+    else this.stale = true
+  }
+
+  /** Chooses what is shown when the pane is next. */
+  choose(binding: string, layer: Layer): void {
+    this.memory.set('data.binding', binding)
+    const item = this.layers.items.find((each) => each.dataset.layer === layer)
+    if (item) this.layers.select(item)
+    if (this.visible) void this.load()
     else this.stale = true
   }
 
@@ -89,6 +100,7 @@ export class DataPane {
       return // the next draft, or the button, reads again
     }
     if (JSON.stringify(this.index.bindings) !== before) this.draw(this.index)
+    else void this.view?.changed?.()
   }
 
   private draw(index: DataIndex): void {
@@ -107,13 +119,16 @@ export class DataPane {
     const binding = this.index?.bindings.find(({ name }) => name === this.select.value)
     this.view = null
     if (!this.index) return
-    if (!binding) this.body.replaceChildren(this.empty())
-    else if (!this.index.canEdit) this.body.replaceChildren(h('div', { class: 'empty' }, h('h3', {}, 'You can look at this worker, not at its data'), h('p', {}, 'Ask an owner to make you an editor.')))
+    if (!binding) return this.body.replaceChildren(this.empty())
+    const source = new Source(this.api, this.worker, binding, this.layer, { canEdit: this.index.canEdit, open: this.openFile })
+    if (this.index.canEdit) this.view = new VIEWS[binding.kind](source)
     else {
-      this.view = new VIEWS[binding.kind](new Source(this.api, this.worker, binding, this.layer))
-      this.body.replaceChildren(this.view.element)
-      void this.view.load()
+      const note = h('div', { class: 'empty' }, h('h3', {}, 'You can look at this worker, not at its data'), h('p', {}, 'Ask an owner to make you an editor.'))
+      if (binding.kind !== 'd1') return this.body.replaceChildren(note)
+      this.view = new D1Outline(source, note)
     }
+    this.body.replaceChildren(this.view.element)
+    void this.view.load()
   }
 
   private empty(): HTMLElement {

@@ -4,6 +4,8 @@
 
 import { said, type Api } from '../api'
 import { h, icon } from '../dom'
+import type { OpenRequest } from '../preview-rules'
+import type { Applied, Migrations } from './migrations'
 
 export interface BindingInfo {
   kind: 'kv' | 'd1' | 'r2' | 'queue'
@@ -28,6 +30,12 @@ export interface Content {
   size: number
 }
 
+/** What a view may ask of the page, and whether this person may change the worker's data. */
+export interface DataPage {
+  canEdit: boolean
+  open(request: OpenRequest): void
+}
+
 /** One binding in one layer. */
 export class Source {
   constructor(
@@ -35,18 +43,29 @@ export class Source {
     private readonly worker: string,
     readonly binding: BindingInfo,
     readonly layer: Layer,
+    readonly page: DataPage,
   ) {}
 
   ask<T>(method: string, args: Record<string, unknown> = {}, body = '', encoding: 'text' | 'base64' = 'text'): Promise<T> {
     const path = `/workers/${this.worker}/data/${encodeURIComponent(this.binding.name)}`
     return this.api.call<T>('POST', path, { layer: this.layer, method, args, body, encoding })
   }
+
+  /** Of all D1 bindings that have any. */
+  async migrations(): Promise<Migrations[]> {
+    return (await this.api.call<{ migrations: Migrations[] }>('GET', `/workers/${this.worker}/migrations?layer=${this.layer}`)).migrations
+  }
+
+  migrate(binding: string, names: string[]): Promise<Applied> {
+    return this.api.call<Applied>('POST', `/workers/${this.worker}/migrations`, { layer: this.layer, binding, names })
+  }
 }
 
-/** What shows one binding. `load` fetches anew and never throws. */
+/** What shows one binding. `load` fetches anew, `changed` what a newer draft or version may change; neither throws. */
 export interface View {
   readonly element: HTMLElement
   load(): Promise<void>
+  changed?(): Promise<void>
 }
 
 /** A failure where it happened. */
@@ -73,9 +92,9 @@ export function shown(content: Content, type = ''): HTMLElement {
 }
 
 /** A button that asks for a second press before it does what cannot be undone. */
-export function confirmed(label: string, again: string, run: () => void): HTMLButtonElement {
+export function confirmed(label: string, again: string, run: () => void, { symbol = 'trash', style = 'btn--ghost' } = {}): HTMLButtonElement {
   const text = h('span', {}, label)
-  const button = h('button', { class: 'btn btn--s btn--ghost', type: 'button' }, icon('trash'), text)
+  const button = h('button', { class: `btn btn--s ${style}`, type: 'button' }, symbol && icon(symbol), text)
   let timer: ReturnType<typeof setTimeout> | undefined
   const rest = () => {
     clearTimeout(timer)

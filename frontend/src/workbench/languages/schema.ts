@@ -21,7 +21,8 @@ const shared = {
   d1_databases: list('SQL databases: env.NAME is a D1Database', ['binding', 'database_name'], {
     database_name: text('The database'),
     database_id: text('Its id at Cloudflare'),
-    migrations_dir: text('The folder of its migrations'),
+    migrations_dir: text('The folder of its migrations, *.sql: "migrations" where it is not named'),
+    migrations_table: text('The table of those that were applied: "d1_migrations" where it is not named'),
   }),
   r2_buckets: list('Buckets of objects: env.NAME is an R2Bucket', ['binding', 'bucket_name'], { bucket_name: text('The bucket') }),
   services: list('Other workers: env.NAME is a Service', ['binding', 'service'], { service: text('The name of the other worker') }),

@@ -146,6 +146,18 @@ async def test_s1_sql_without_end_is_stopped_and_the_next_statement_answers(
     assert (await run(live, "SELECT 1"))["rows"] == [[1]]
 
 
+async def test_s1_a_migration_of_very_many_statements_is_stopped_and_leaves_nothing(
+    live: WorkerData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await make_table(live)
+    monkeypatch.setattr(d1, "SECONDS", 0.3)
+    script = "CREATE TABLE half (a);" + "SELECT 1;" * 110_000
+    with pytest.raises(D1Error, match="took too long") as caught:
+        await live.d1.migrate("DB", "d1_migrations", "0001_a.sql", script)
+    assert caught.value.line == 1
+    assert (await run(live, "SELECT count(*) FROM sqlite_master"))["rows"] == [[1]]
+
+
 async def test_s2_sql_that_eats_memory_is_an_error_and_the_next_statement_answers(live: WorkerData) -> None:
     for sql in (
         "SELECT zeroblob(1000000000)",
