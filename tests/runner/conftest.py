@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from preview.outside.environments import Environments
+from tests.runner.asking import Made
+from tests.runner.index import Index, package_index
 from tests.runner.support import Runner, start_runner
 
 
@@ -50,3 +53,17 @@ def shared_runner(_module_runner: Runner) -> Runner:
     """The module's runner, its logs forgotten. Its tests run in the module's event loop: ``SHARED`` as their pytestmark."""
     _module_runner.logs.clear()
     return _module_runner
+
+
+@pytest.fixture
+def index() -> Iterator[Index]:
+    with package_index() as made:
+        yield made
+
+
+@pytest.fixture
+async def made(tmp_path: Path, index: Index) -> AsyncIterator[Made]:
+    found = Made(Environments(tmp_path / "packages", index.url))
+    yield found
+    await found.environments.close()
+    assert list((tmp_path / "packages" / "making").iterdir()) == [], "something is left of an installation"

@@ -6,65 +6,19 @@ import asyncio
 import json
 import os
 import re
-import shutil
-import signal
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from preview.client import RUN_WAIT, Ready
-from preview.outside import environments, installer, packages
+from preview.client import RUN_WAIT
+from preview.outside import environments, installer
 from preview.outside.environments import Environments
 from preview.outside.packages import installed
-from tests.runner.index import Index, package_index
+from tests.runner.asking import GREETING, WORKER, Made, asking
+from tests.runner.index import Index
 from tests.runner.support import Runner, start_runner
-
-GREETING = {"greeting/__init__.py": b"from greeting.words import HELLO\n", "greeting/words.py": b"HELLO = 'Salve'\n"}
-WORKER = b"""
-from workers import Response, WorkerEntrypoint
-import greeting
-class Default(WorkerEntrypoint):
-    async def fetch(self, request):
-        return Response(f"{greeting.HELLO} from {greeting.__file__}")
-"""
-
-
-def asking(*lines: str) -> dict[str, bytes]:
-    return {"main.py": WORKER, "requirements.txt": "\n".join(lines).encode()}
-
-
-@pytest.fixture
-def index() -> Iterator[Index]:
-    with package_index() as made:
-        yield made
-
-
-@pytest.fixture
-async def made(tmp_path: Path, index: Index) -> AsyncIterator[Made]:
-    found = Made(Environments(tmp_path / "packages", index.url))
-    yield found
-    await found.environments.close()
-    assert list((tmp_path / "packages" / "making").iterdir()) == [], "something is left of an installation"
-
-
-class Made:
-    def __init__(self, made: Environments) -> None:
-        self.environments = made
-        self.records: list[dict[str, Any]] = []
-
-    async def get(self, *lines: str, changed: bool = True, locked: Mapping[str, str] | None = None) -> Path | None:
-        name = await self.environments.get(asking(*lines), self.records.extend, changed=changed, locked=locked or {})
-        return self.environments.ready_ones / name if name else None
-
-    @property
-    def said(self) -> list[str]:
-        return [record["text"] for record in self.records]
 
 
 async def test_what_a_worker_asks_for_is_there_when_it_is_imported_and_shared_with_all_who_ask_for_the_same(
@@ -168,80 +122,6 @@ async def test_progress_and_the_line_that_asks_are_in_the_log(made: Made, index:
     made.records.clear()
     assert await made.get("", "greeting", changed=False) == folder
     assert made.records == []
-
-
-def forget(made: Made) -> None:
-    """What room is made for, or a lost disk does."""
-    for folder in made.environments.ready_ones.iterdir():
-        shutil.rmtree(folder)
-
-
-async def test_the_versions_of_a_deployment_hold_when_there_are_newer_ones(made: Made, index: Index) -> None:
-    index.add_wheel("greeting", "1.2", GREETING, requires=["other>=1"])
-    index.add_wheel("other", "1.0", {"other.py": b""})
-    first = await made.get("greeting>=1")
-    assert first is not None
-    locked = await made.environments.versions(first.name)
-    assert locked == {"greeting": "1.2", "other": "1.0"}
-    seen = len(index.seen)
-    assert await made.get("greeting>=1", locked=locked) == first, "the same folder, as its versions are these"
-    assert len(index.seen) == seen
-    index.add_wheel("greeting", "1.9", GREETING, requires=["other>=1"])
-    index.add_wheel("other", "1.5", {"other.py": b""})
-    forget(made)
-    newer = await made.get("greeting>=1")
-    assert newer is not None
-    assert await made.environments.versions(newer.name) == {"greeting": "1.9", "other": "1.5"}
-    held = await made.get("greeting>=1", locked=locked)
-    assert held not in (None, newer)
-    assert held is not None and await made.environments.versions(held.name) == locked
-    assert await made.get("greeting>=1", locked=locked) == held
-
-
-def test_S18_a_package_cannot_smuggle_a_line_among_the_versions_that_hold(tmp_path: Path) -> None:
-    for name in ("good-1.0+local", "evil-1\n--index-url x", "evil-1 --index-url=x", "-r-1", "plain"):
-        (tmp_path / f"{name}.dist-info").mkdir()
-    assert packages.versions(tmp_path) == {"good": "1.0+local"}
-
-
-async def test_versions_of_a_deployment_that_are_gone_give_way_and_it_is_said(made: Made, index: Index) -> None:
-    index.add_wheel("greeting", "1.9", GREETING)
-    found = await made.get("greeting>=1", locked={"greeting": "1.2"})
-    assert found is not None
-    assert await made.environments.versions(found.name) == {"greeting": "1.9"}
-    [warning] = [record for record in made.records if record["level"] == "warning"]
-    assert warning["text"].endswith("So the worker runs with other versions than it was deployed with.")
-    assert (warning["path"], warning["line"]) == ("requirements.txt", 1)
-    seen = len(index.seen)
-    assert await made.get("greeting>=1", locked={"greeting": "1.2"}, changed=False) == found
-    assert len(index.seen) == seen, "what is gone is looked for each time the worker wakes"
-
-
-async def test_where_the_index_is_away_a_deployment_gets_no_other_versions(tmp_path: Path) -> None:
-    away = Made(Environments(tmp_path, "http://127.0.0.1:9/simple"))
-    assert await away.get("greeting", locked={"greeting": "1.2"}) is None
-    assert [record["level"] for record in away.records] == ["info", "error"]
-
-
-async def test_a_deployed_worker_keeps_its_versions_while_the_draft_gets_newer_ones(index: Index) -> None:
-    index.add_wheel("greeting", "1.2", GREETING)
-    modules = asking("greeting>=1")
-    with tempfile.TemporaryDirectory(prefix="qe-") as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setenv(environments.INDEX, index.url)
-        runner: Runner = await start_runner(Path(folder))
-        try:
-            checked = await runner.web.run(runner.draft(modules, "check:1:x"), modules)
-            assert isinstance(checked, Ready) and checked.packages == {"greeting": "1.2"}
-            index.add_wheel("greeting", "2.0", {**GREETING, "greeting/words.py": b"HELLO = 'Ave'\n"})
-            for made in (Path(folder) / "packages" / "ready").iterdir():
-                shutil.rmtree(made)
-            await runner.deploy(modules, "kept", packages=checked.packages)
-            await runner.preview(modules)
-            assert (await runner.fetch(host="kept")).text.startswith("Salve from")
-            assert (await runner.fetch()).text.startswith("Ave from")
-        finally:
-            await runner.web.close()
-            await asyncio.to_thread(runner.process.stop)
 
 
 async def test_many_who_ask_at_once_wait_for_one_installation(made: Made, index: Index) -> None:
@@ -421,62 +301,6 @@ async def test_the_longest_unused_one_makes_room_unless_a_program_has_it(
         wanted = asking(f"greeting==1.{number}")
         names.append(await made.environments.get(wanted, made.records.extend, changed=True, used=lambda: names[:1]))
     assert {folder.name for folder in made.environments.ready_ones.iterdir()} == {names[0], names[2]}
-
-
-def test_S18_the_installer_reads_and_writes_nothing_of_the_server(tmp_path: Path) -> None:
-    read, written = read_and_written(tmp_path, installer._START)
-    assert "hunter2" not in read and written == ["inside"]
-
-
-def test_S18_control_without_landlock_the_same_program_reads_and_writes_what_it_likes(tmp_path: Path) -> None:
-    without = "install.landlock.restrict = lambda **_: None; install.main()"
-    read, written = read_and_written(tmp_path, installer._START.replace("install.main()", without))
-    assert "hunter2" in read and written == ["inside", "outside"]
-
-
-def read_and_written(tmp_path: Path, start: str) -> tuple[str, list[str]]:
-    """What a shell in place of uv could read, and the names of what it could write."""
-    secret, folder = tmp_path / "secret", tmp_path / "folder"
-    secret.write_text("hunter2")
-    folder.mkdir()
-    script = f"cat {secret}; echo evil > {tmp_path}/outside; echo fine > {folder}/inside"
-    done = run_in_place_of_uv(start, folder, "/bin/sh", "-c", script)
-    return done.stdout, sorted(path.name for path in tmp_path.rglob("*side"))
-
-
-ATTACK = """
-import ctypes, os, sys
-try:
-    os.kill(os.getppid(), 0)
-    print("signalled")
-except PermissionError:
-    print("refused")
-print(os.system("exit 7") >> 8, flush=True)
-ctypes.CDLL(None).unshare(0)
-print("went on")
-"""
-
-
-def test_S18_the_installer_signals_nobody_and_what_only_attacks_call_ends_it(tmp_path: Path) -> None:
-    python = os.path.realpath(sys.executable)
-    done = run_in_place_of_uv(installer._START, tmp_path, python, "-I", "-S", "-c", ATTACK)
-    assert (done.stdout, done.returncode) == ("refused\n7\n", -signal.SIGSYS), done.stderr
-
-
-def test_S18_control_without_seccomp_the_same_program_goes_on(tmp_path: Path) -> None:
-    python = os.path.realpath(sys.executable)
-    start = installer._START.replace("install.main()", "install.seccomp.install = lambda _: None; install.main()")
-    done = run_in_place_of_uv(start, tmp_path, python, "-I", "-S", "-c", ATTACK)
-    assert done.stdout.endswith("7\nwent on\n") and done.returncode == 0, done.stderr
-
-
-def run_in_place_of_uv(start: str, folder: Path, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    wanted = {
-        "uv": program, "python": os.path.realpath(sys.executable), "arguments": arguments, "environment": {},
-        "certificates": "", "file_bytes": 1 << 20, "cpu_s": 10,
-    }  # fmt: skip
-    command = [sys.executable, "-I", "-S", "-B", "-c", start, str(folder), json.dumps(wanted)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def test_web_waits_longer_for_a_run_than_an_installation_may_take() -> None:
