@@ -75,7 +75,6 @@ NUMBERS: Final[dict[str, tuple[int | None, int | None]]] = {
     "tkill": (200, 130),
     "rt_sigqueueinfo": (129, 138),
     "rt_tgsigqueueinfo": (297, 240),
-    "pidfd_send_signal": (424, 424),
     "poll": (7, None),
     "ppoll": (271, 73),
     "select": (23, None),
