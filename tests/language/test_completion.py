@@ -50,6 +50,9 @@ async def test_self_env_is_known(client: Client) -> None:
 
 async def test_modules_that_code_for_cloudflare_imports_complete(client: Client) -> None:
     assert {"new", "redirect"} <= set(await client.labels("main.py", "from js import Response\nResponse.|\n"))
+    text = "from js import HTMLRewriter\nHTMLRewriter.new().on('a', {}).|\n"
+    assert {"on", "onDocument", "transform"} <= set(await client.labels("main.py", text))
+    assert {"pathname", "searchParams"} <= set(await client.labels("main.py", "from js import URL\nURL.new('').|\n"))
     assert {"to_js", "run_sync"} <= set(await client.labels("main.py", "from pyodide.ffi import |\n"))
     assert {"fetch"} <= set(await client.labels("main.py", "from workers import asgi\nasgi.|\n"))
 

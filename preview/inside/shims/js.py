@@ -5,17 +5,20 @@ Each name is Python's own or that of the `workers` package; any other one is an 
 
 from __future__ import annotations
 
+import importlib as _importlib
 import json as _json
 from collections.abc import Iterable as _Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from preview.inside import workers
-    from preview.inside.workers import Blob, File, WebSocketPair, fetch
+    from preview.inside.workers import WebSocketPair, fetch
     from preview.inside.workers._javascript import JsMap
+    from preview.inside.workers._rewriter import HTMLRewriter
+    from preview.inside.workers._urls import URL, URLSearchParams
 else:
     import workers
-    from workers import Blob, File, WebSocketPair, fetch
+    from workers import WebSocketPair, fetch
     from workers._javascript import JsMap
 
 
@@ -55,6 +58,24 @@ class FormData(workers.FormData):
     def new(cls) -> FormData:
         """Makes an empty form."""
         return cls()
+
+
+class Blob(workers.Blob):
+    """`Blob.new(parts, type=…)`."""
+
+    @classmethod
+    def new(cls, parts: Any = (), init: Any = None, **options: Any) -> Blob:
+        """Makes a blob."""
+        return cls(parts, {**(init or {}), **options}.get("type"))
+
+
+class File(workers.File):
+    """`File.new(parts, name, type=…)`."""
+
+    @classmethod
+    def new(cls, parts: Any, name: str, init: Any = None, **options: Any) -> File:
+        """Makes a file."""
+        return cls(parts, name, {**(init or {}), **options}.get("type"))
 
 
 class Object:
@@ -111,10 +132,9 @@ class Error(workers.OutsideError):
         return cls(message)
 
 
+_LATER = {"HTMLRewriter": "workers._rewriter", "URL": "workers._urls", "URLSearchParams": "workers._urls"}
+"""Modules that are imported when they are first asked for: most workers do without, and one is much code."""
 _INSTEAD = {
-    "HTMLRewriter": "html.parser or a package such as beautifulsoup4",
-    "URL": "urllib.parse.urlsplit",
-    "URLSearchParams": "urllib.parse.parse_qs",
     "Date": "datetime.datetime",
     "Math": "math",
     "Promise": "asyncio.gather or asyncio.wait",
@@ -140,12 +160,15 @@ _INSTEAD = {
 def __getattr__(name: str) -> Any:
     if name.startswith("__"):
         raise AttributeError(name)
+    if name in _LATER:
+        globals()[name] = made = getattr(_importlib.import_module(_LATER[name]), name)
+        return made
     instead = _INSTEAD.get(name)
     hint = f"; use {instead}" if instead else "; use Python's own library or the workers package"
     raise ImportError(f"js.{name} is not there, since workers run on CPython without JavaScript{hint}", name="js")
 
 
 __all__ = [
-    "JSON", "Blob", "Error", "File", "FormData", "Headers", "Object", "Request", "Response", "WebSocketPair", "console",
-    "fetch",
+    "JSON", "URL", "Blob", "Error", "File", "FormData", "HTMLRewriter", "Headers", "Object", "Request", "Response",
+    "URLSearchParams", "WebSocketPair", "console", "fetch",
 ]  # fmt: skip

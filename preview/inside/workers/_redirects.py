@@ -31,7 +31,7 @@ async def answered(request: Request, ask: Callable[[Request], Awaitable[Response
             return response
         if request.redirect == "error":
             raise OutsideError("redirect", f"{request.url} answered with a redirect, which this fetch forbids.")
-        if response.status == 303 and method != "HEAD" or response.status in (301, 302) and method == "POST":
+        if (response.status == 303 and method != "HEAD") or (response.status in (301, 302) and method == "POST"):
             method, body = "GET", b""
             for name in _OF_THE_BODY:
                 request.headers.delete(name)
