@@ -140,6 +140,10 @@ def test_a_phone_shows_one_pane_at_a_time(site: Site) -> None:
     edit.expect_preview(re.compile("hello", re.I))
     page.get_by_role("tab", name="Console").tap()
     expect(page.get_by_role("log")).to_be_visible()
+    page.set_viewport_size({"width": 844, "height": 390})
+    page.get_by_role("tab", name="Data").tap()
+    page.set_viewport_size({"width": 390, "height": 844})
+    expect(page.get_by_role("tab", name="Data")).to_have_attribute("aria-selected", "true")
     page.get_by_role("tab", name="Editor").tap()
     expect(edit.editor.locator(".monaco-workbench")).to_be_visible(timeout=DEADLINE_MS)
     assert page.evaluate("document.documentElement.scrollWidth") == 390

@@ -31,7 +31,11 @@ export class Panes {
     this.switcher = new Roving(need('.paneswitch [role="tablist"]'), (item) => this.setPhone(item.dataset.show ?? 'preview'))
     const kept = memory.get('tab', 'preview') as Tab
     this.show(TABS.includes(kept) ? kept : 'preview')
-    phone.addEventListener('change', () => this.told())
+    phone.addEventListener('change', () => {
+      // The switch did not follow the tabs while it was not there.
+      if (document.body.dataset.pane !== 'editor') this.onPhone(this.tab)
+      this.told()
+    })
   }
 
   /** Shows a tab; with `focus`, its tab has the focus too. */
