@@ -356,7 +356,8 @@ describe('small things', () => {
   test('times and sizes are said in figures', () => {
     const now = new Date(2026, 10, 24, 12)
     const before = (seconds: number) => ago(new Date(now.getTime() - seconds * 1000), now)
-    expect([before(0), before(59), before(60), before(7200), before(86_400), before(86_400 * 15)]).toEqual(['0 s ago', '59 s ago', '1 min ago', '2 h ago', 'yesterday', '9 Nov'])
+    const words = [0, 4, 5, 59, 60, 7200, 86_400, 86_400 * 2, 86_400 * 6, 86_400 * 7, 86_400 * 15].map(before)
+    expect(words).toEqual(['just now', 'just now', '5 s ago', '59 s ago', '1 min ago', '2 h ago', 'yesterday', '2 days ago', '6 days ago', '17 Nov', '9 Nov'])
     expect([duration(0.8), duration(3.14), duration(12.4), duration(1234)]).toEqual(['0.80 ms', '3.1 ms', '12 ms', '1.2 s'])
     expect([size({ body: 'é' }), size({ body: 'AAAA', encoding: 'base64' }), size({ body: '', size: 2048 })]).toEqual(['2 B', '3 B', '2.0 KB'])
   })

@@ -6,12 +6,14 @@ const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', '
 
 export function ago(at: Date, now = new Date()): string {
   const seconds = Math.max(0, Math.floor((now.getTime() - at.getTime()) / 1000))
+  if (seconds < 5) return 'just now'
   if (seconds < 60) return `${seconds} s ago`
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`
   const day = (date: Date) => new Date(date.getFullYear(), date.getMonth(), date.getDate()).getTime()
   const days = Math.round((day(now) - day(at)) / 86_400_000)
   if (days === 0) return `${Math.floor(seconds / 3600)} h ago`
   if (days === 1) return 'yesterday'
+  if (days < 7) return `${days} days ago`
   return `${at.getDate()} ${MONTHS[at.getMonth()]}${at.getFullYear() === now.getFullYear() ? '' : ` ${at.getFullYear()}`}`
 }
 

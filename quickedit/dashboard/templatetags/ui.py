@@ -5,7 +5,7 @@ Used by the templates only; reads nothing but its arguments.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django import template
@@ -31,7 +31,7 @@ def icon(name: str, extra: str = "") -> SafeString:
 
 @register.filter
 def ago(moment: datetime | None) -> SafeString | str:
-    """«12 s ago», «18 min ago», «yesterday», «9 Nov»: a <time> that the script keeps true while the page is open."""
+    """«just now», «12 s ago», «18 min ago», «yesterday», «3 days ago», «9 Nov»: a <time> that the script keeps true while the page is open."""
     if moment is None:
         return ""
     return format_html(
@@ -52,6 +52,8 @@ def in_words(moment: datetime, now: datetime | None = None) -> str:
     """How long ago, in the fewest words that are still true. The script's ``ago`` in time.ts says the same."""
     now = now or timezone.now()
     seconds = max(0, int((now - moment).total_seconds()))
+    if seconds < 5:
+        return "just now"
     if seconds < 60:
         return f"{seconds} s ago"
     if seconds < 3600:
@@ -59,8 +61,9 @@ def in_words(moment: datetime, now: datetime | None = None) -> str:
     here, there = timezone.localtime(now), timezone.localtime(moment)
     if here.date() == there.date():
         return f"{seconds // 3600} h ago"
-    if here.date() - there.date() == timedelta(days=1):
-        return "yesterday"
+    days = (here.date() - there.date()).days
+    if days < 7:
+        return "yesterday" if days == 1 else f"{days} days ago"
     year = "" if here.year == there.year else f" {there.year}"
     return f"{there.day} {MONTHS[there.month - 1]}{year}"
 

@@ -87,11 +87,16 @@ def test_a_rebuild_is_seen_without_a_restart(dist: Path) -> None:
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [
-        (-5, "0 s ago"),
+        (-5, "just now"),
+        (4, "just now"),
+        (5, "5 s ago"),
         (59, "59 s ago"),
         (60, "1 min ago"),
         (2 * 3600, "2 h ago"),
         (86_400, "yesterday"),
+        (2 * 86_400, "2 days ago"),
+        (6 * 86_400, "6 days ago"),
+        (7 * 86_400, "17 Nov"),
         (15 * 86_400, "9 Nov"),
         (400 * 86_400, "20 Oct 2025"),
     ],
