@@ -31,7 +31,7 @@ def icon(name: str, extra: str = "") -> SafeString:
 
 @register.filter
 def ago(moment: datetime | None) -> SafeString | str:
-    """«just now», «12 s ago», «18 min ago», «yesterday», «3 days ago», «9 Nov»: a <time> that the script keeps true while the page is open."""
+    """«just now», «yesterday», «3 days ago», «9 Nov»: a <time> that the script keeps true while the page is open."""
     if moment is None:
         return ""
     return format_html(
