@@ -16,7 +16,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 
 from quickedit import failpoints
 from quickedit.editor.entry import admit, session_cookie
-from quickedit.editor.outbox import Outbox
+from quickedit.editor.outbox import NOW, Outbox
 from quickedit.editor.session import Session
 from quickedit.errors import BadFrame, QuickEditError, TooLarge, Unavailable
 from quickedit.threads import in_database
@@ -76,7 +76,7 @@ class Bridge(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def connect(self) -> None:
         await self.accept()
-        self._outbox = Outbox(self._send_text, self._too_slow)
+        self._outbox = Outbox(self._send_text, self._too_slow, self._send_now)
         key = session_cookie(self.scope["headers"])
         try:
             person, access = await in_database(admit, key, self.scope["worker_name"])
@@ -154,6 +154,13 @@ class Bridge(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def _send_text(self, frame: str) -> None:
         await self.send(text_data=frame)
         failpoints.reach("sent")
+
+    def _send_now(self, frame: str) -> bool:
+        now = self.scope.get("extensions", {}).get(NOW)
+        if now is None or not now(frame):
+            return False
+        failpoints.reach("sent")
+        return True
 
     async def _send_close(self, code: int, reason: str) -> None:
         try:

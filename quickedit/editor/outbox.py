@@ -10,6 +10,8 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 
+NOW = "quickedit.now"
+"""The extension of the ASGI scope by which our server writes a frame without waiting; it says whether it did."""
 MAX_WAITING = 4 * 1024 * 1024
 """Bytes that may wait for a slow client before it is closed."""
 MAX_COURTESY = 512 * 1024
@@ -17,10 +19,17 @@ MAX_COURTESY = 512 * 1024
 
 
 class Outbox:
-    """``send`` returns when the transport took the frame; ``overflow`` is called once, when a frame did not fit."""
+    """``send`` returns when the transport took the frame; ``overflow`` is called once, when a frame did not fit. ``now`` sends
+    one without waiting, or says that it cannot: a frame for many then costs no task a turn for each."""
 
-    def __init__(self, send: Callable[[str], Awaitable[None]], overflow: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        send: Callable[[str], Awaitable[None]],
+        overflow: Callable[[], None],
+        now: Callable[[str], bool] = lambda _: False,
+    ) -> None:
         self._send = send
+        self._now = now
         self._overflow = overflow
         self._frames: deque[str] = deque()
         self._waiting = 0
@@ -34,6 +43,8 @@ class Outbox:
         """Queues a frame. False where it was dropped: a courtesy that came too thick, or the outbox is closed."""
         if self._closed:
             return False
+        if self._idle.is_set() and self._now(frame):
+            return True
         size = len(frame)
         if courtesy and self._waiting + size > MAX_COURTESY:
             return False

@@ -99,7 +99,9 @@ class Person:
             **changes,
         }
         address = f"ws://{settings.PUBLIC_HOST}/ws/workers/{worker}"
-        return websockets.connect(address, host="127.0.0.1", port=self.server.port, **options)
+        if "sock" not in options:
+            options |= {"host": "127.0.0.1", "port": self.server.port}
+        return websockets.connect(address, **options)
 
     @asynccontextmanager
     async def editor(self, worker: str, client: str = "", revision: int | None = None) -> AsyncIterator[Editor]:

@@ -72,6 +72,31 @@ async def test_L2_a_client_that_never_reads_leaves_memory_flat_and_others_alone(
             assert grown < 40_000, f"{grown} KB"
 
 
+async def test_a_client_that_reads_late_gets_every_frame_whole_and_in_order(server: Server, owner: Person) -> None:
+    name = owner.make()
+    narrow = socket.socket()
+    narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # so that the server's own buffer fills, within a frame
+    narrow.connect(("127.0.0.1", server.port))
+    async with owner.editor(name) as writer, owner.bridge(name, sock=narrow, compression=None) as late:
+        await late.send(json.dumps({"t": "hello", "protocol": 1, "client": "late", "revision": None}))
+        while json.loads(await late.recv())["t"] != "preview.address":
+            pass
+        late.transport.pause_reading()
+        revision = first = writer.welcome["revision"]
+        for seq in range(1, 421):
+            await writer.operate(seq, revision, write(f"n{seq}.txt", f"{seq} " + "x" * 15_500))
+            revision = (await writer.until("committed"))["revision"]
+        late.transport.resume_reading()
+        seen = []
+        while not seen or seen[-1] < revision:
+            frame = json.loads(await asyncio.wait_for(late.recv(), 20))
+            if frame["t"] == "committed":
+                seen.append(frame["revision"])
+                text = frame["ops"][0]["text"]
+                assert text == f"{frame['seq']} " + "x" * 15_500
+    assert seen == list(range(first + 1, revision + 1))
+
+
 def resident_kb(pid: int) -> int:
     status = Path(f"/proc/{pid}/status").read_text()
     return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])

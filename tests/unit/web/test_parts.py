@@ -134,6 +134,36 @@ async def test_frames_are_sent_in_order_and_flush_waits_for_them() -> None:
     await outbox.close()
 
 
+async def test_what_can_be_written_now_is_and_never_before_what_waits() -> None:
+    sent: list[str] = []
+    room, ready = asyncio.Event(), True
+
+    async def send(frame: str) -> None:
+        await room.wait()
+        sent.append(frame)
+
+    def now(frame: str) -> bool:
+        if ready:
+            sent.append(f"now {frame}")
+        return ready
+
+    outbox = Outbox(send, lambda: None, now)
+    outbox.put("1")
+    assert sent == ["now 1"], "without a turn of the loop"
+    ready = False
+    outbox.put("2")
+    ready = True
+    outbox.put("3")  # could be written now, but 2 waits
+    await asyncio.sleep(0.01)
+    outbox.put("4")  # 2 is with the transport by now, which has not taken it
+    room.set()
+    await outbox.flush(5)
+    outbox.put("5")
+    assert sent == ["now 1", "2", "3", "4", "now 5"]
+    await outbox.close()
+    assert not outbox.put("6") and sent[-1] == "now 5"
+
+
 async def test_a_client_that_takes_nothing_costs_a_bounded_amount_and_loses_logs_first() -> None:
     stuck, overflows = asyncio.Event(), 0
 
