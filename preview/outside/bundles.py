@@ -25,8 +25,9 @@ MAX_DISK = 512 * 1024 * 1024
 MAX_MEMORY = 64 * 1024 * 1024
 MAX_PACKED = MAX_WORKER + MAX_MODULES * (MAX_PATH + 8)
 """Bytes of one packed bundle: what bundle.py allows plus paths and lengths."""
-WRITE_AFTER = 0.05
-"""Seconds after which a bundle is written: by then its program answers, which the writing thread would hold up by a tenth."""
+WRITE_AFTER = 1.0
+"""Seconds after which a bundle is written: of a draft that somebody types in, the last one of that time. Writing each took as
+long as running it."""
 _NAME = re.compile("[0-9a-f]{64}")
 
 
@@ -45,23 +46,29 @@ class Bundles:
         self._warm: OrderedDict[str, bytes] = OrderedDict()
         self._warm_size = 0
         self._stored: OrderedDict[str, int] = OrderedDict()
-        self._unwritten: dict[str, bytes] = {}
+        self._stored_size = 0
+        self._unwritten: dict[str, tuple[str, bytes]] = {}
+        """By the program's key: the digest and the bytes of the newest one."""
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="bundles")
         self._take_stock()
 
-    def put(self, digest: str, packed: bytes) -> None:
-        """Keeps a bundle, warm at once and on disk soon after. Raises BadDigest."""
+    def put(self, digest: str, packed: bytes, key: str) -> None:
+        """Keeps a bundle, warm at once and on disk soon after, unless the program ``key`` has another one by then. Raises
+        BadDigest."""
         if len(packed) > MAX_PACKED or hashlib.sha256(packed).hexdigest() != digest:
             raise BadDigest(f"A bundle of {len(packed)} bytes is not what its digest {digest[:12]}… names.")
         self._warm_up(digest, packed)
         if digest in self._stored:
             self._stored.move_to_end(digest)
-        else:
-            self._stored[digest] = len(packed)
-            if not self._unwritten:
-                asyncio.get_running_loop().call_later(WRITE_AFTER, self._write_out)
-            self._unwritten[digest] = packed
-            self._evict()
+            self._unwritten.pop(key, None)
+            return
+        if not self._unwritten:
+            asyncio.get_running_loop().call_later(WRITE_AFTER, self._write_out)
+        self._unwritten[key] = digest, packed
+
+    def drop(self, key: str) -> None:
+        """A program is no more: what it had and was not written is not worth it."""
+        self._unwritten.pop(key, None)
 
     async def get(self, digest: str) -> bytes | None:
         """The packed bundle, or None where it is not here (any more)."""
@@ -69,13 +76,15 @@ class Bundles:
         if packed is not None:
             self._warm.move_to_end(digest)
             return packed
+        for key, (name, packed) in self._unwritten.items():
+            if name == digest:
+                self._unwritten[key] = self._unwritten.pop(key)  # used last, so written last and evicted last
+                return packed
         if digest not in self._stored:
             return None
-        packed = self._unwritten.get(digest) or await asyncio.get_running_loop().run_in_executor(
-            self._thread, self._read, digest
-        )
+        packed = await asyncio.get_running_loop().run_in_executor(self._thread, self._read, digest)
         if packed is None:
-            self._stored.pop(digest, None)
+            self._stored_size -= self._stored.pop(digest, 0)
             return None
         if digest in self._stored:
             self._stored.move_to_end(digest)
@@ -111,20 +120,23 @@ class Bundles:
                 with contextlib.suppress(OSError):
                     os.unlink(entry.path)
         self._stored.update((name, size) for _, name, size in sorted(found))
+        self._stored_size = sum(self._stored.values())
         self._evict()
 
     def _evict(self) -> None:
-        total = sum(self._stored.values())
-        while total > self._max_disk and len(self._stored) > 1:
+        while self._stored_size > self._max_disk and len(self._stored) > 1:
             digest, size = self._stored.popitem(last=False)
-            total -= size
+            self._stored_size -= size
             self._thread.submit(self._remove, digest)
 
     def _write_out(self) -> None:
-        unwritten, self._unwritten = self._unwritten, {}
+        unwritten, self._unwritten = dict(self._unwritten.values()), {}
         for digest, packed in unwritten.items():
-            if digest in self._stored:  # else evicted already
+            if digest not in self._stored:
+                self._stored[digest] = len(packed)
+                self._stored_size += len(packed)
                 self._thread.submit(self._write, digest, packed)
+        self._evict()
 
     def _write(self, digest: str, packed: bytes) -> None:
         part = self._folder / f".part-{digest}"

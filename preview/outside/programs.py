@@ -96,7 +96,7 @@ class Programs:
                 return NeedModules()
         else:
             try:
-                self._bundles.put(program.digest, packed)
+                self._bundles.put(program.digest, packed, program.key)
             except BadDigest as error:
                 raise Refused("bad-digest", str(error)) from None
         slot = self._slot(program.key)
@@ -124,6 +124,7 @@ class Programs:
         if slot is None:
             return
         self._children.codes.drop(key)
+        self._bundles.drop(key)
         if slot.loading is not None:
             slot.loading.cancel()
         if slot.run is not None:
@@ -188,7 +189,7 @@ class Programs:
             if packed is None:
                 raise Unavailable("The program's modules are not here any more: open its editor, or deploy it again.")
             try:
-                self._bundles.put(program.digest, packed)
+                self._bundles.put(program.digest, packed, program.key)
             except BadDigest as error:
                 raise Unavailable(str(error)) from None
         return packed
