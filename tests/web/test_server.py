@@ -75,7 +75,9 @@ async def test_L2_a_client_that_never_reads_leaves_memory_flat_and_others_alone(
 async def test_a_client_that_reads_late_gets_every_frame_whole_and_in_order(server: Server, owner: Person) -> None:
     name = owner.make()
     narrow = socket.socket()
-    narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # so that the server's own buffer fills, within a frame
+    narrow.setsockopt(
+        socket.SOL_SOCKET, socket.SO_RCVBUF, 4096
+    )  # so that the server's own buffer fills, within a frame
     narrow.connect(("127.0.0.1", server.port))
     async with owner.editor(name) as writer, owner.bridge(name, sock=narrow, compression=None) as late:
         await late.send(json.dumps({"t": "hello", "protocol": 1, "client": "late", "revision": None}))
