@@ -224,6 +224,7 @@ class Programs:
             raise Refused("bad-bundle", str(error)) from None
         seen = {path: hash(content) for path, content in modules.items()}
         environment = await self._environment(slot, program, modules, seen)
+        packages = await self._environments.versions(environment) if self._environments and environment else {}
         desk = self._calls.desk(program, config, lambda records, dropped: self._heard(program, records, dropped))
         try:
             meta = _meta(program, config, seen, slot.run)
@@ -240,8 +241,8 @@ class Programs:
         except Exception as error:
             log.exception("A program could not be loaded")
             raise Unavailable(f"The sandbox could not run the program: {error}") from error
-        slot.environment = environment
-        slot.packages = await self._environments.versions(environment) if self._environments and environment else {}
+        # From here on nothing awaits: a newer run that cancels this one would leave the child to nobody.
+        slot.environment, slot.packages = environment, packages
         return self._loaded(slot, program, config, child, seen, began)
 
     async def _environment(
