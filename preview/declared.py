@@ -123,7 +123,8 @@ def _listed(file: ConfigFile) -> Iterator[Binding]:
             if "props" in options:
                 _check_props(file, options["props"])
             if kind == "d1":
-                options |= migrations.settings(file, item)
+                texts = [_string(file, item, key, section) for key in ("migrations_dir", "migrations_table")]
+                options |= migrations.settings(file, *texts)
             # A KV namespace needs no id here: its own name will do.
             yield Binding(kind, name, _string(file, item, resource, section) or name, section, options)
 

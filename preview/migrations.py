@@ -9,10 +9,9 @@ from __future__ import annotations
 import math
 import posixpath
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
-from preview.configfile import ConfigFile, is_unicode
+from preview.configfile import ConfigFile
 
 DIRECTORY = "migrations"
 TABLE = "d1_migrations"
@@ -21,17 +20,16 @@ _SECTION = "d1_databases"
 _IDENTIFIER = re.compile(r"(?!sqlite_)[A-Za-z_][A-Za-z0-9_]{0,63}", re.IGNORECASE)
 
 
-def settings(file: ConfigFile, item: Mapping[str, Any]) -> dict[str, str]:
-    """``migrations_dir`` and ``migrations_table`` of one entry of ``d1_databases``, or Wrangler's defaults.
+def settings(file: ConfigFile, written: str, table: str) -> dict[str, str]:
+    """``migrations_dir`` and ``migrations_table`` of one entry of ``d1_databases``, Wrangler's defaults where they are "".
 
     The directory is relative to the worker's root, without slashes at its ends, "" for the root itself. Raises ConfigError
     for one that leaves the worker, and for a table's name that is no plain SQL identifier.
     """
-    table = _text(file, item, "migrations_table", TABLE)
+    written, table = written or DIRECTORY, table or TABLE
     if not _IDENTIFIER.fullmatch(table):
         hint = f"Letters, digits and “_”, at most 64, and no digit or “sqlite_” at its beginning: {TABLE}."
         raise file.error(f"“{table}” cannot be a table's name.", _SECTION, "migrations_table", table, hint=hint)
-    written = _text(file, item, "migrations_dir", DIRECTORY)
     directory = posixpath.normpath(written)
     if "\\" in written or directory.startswith("/") or directory.split("/")[0] == "..":
         hint = f"A folder of the worker, relative to {file.path}, such as {DIRECTORY}."
@@ -57,12 +55,3 @@ def path_of(directory: str, name: str) -> str:
 def _order(name: str) -> tuple[float, str]:
     number = re.match("[0-9]+", name)
     return int(number[0]) if number else math.inf, name
-
-
-def _text(file: ConfigFile, item: Mapping[str, Any], key: str, default: str) -> str:
-    value = item.get(key)
-    if value is None or value == "":
-        return default
-    if not isinstance(value, str) or not is_unicode(value) or len(value) > 512:
-        raise file.error(f"“{key}” of “{_SECTION}” in {file.path} must be text of at most 512 letters.", _SECTION, key)
-    return value

@@ -102,7 +102,7 @@ class PacedServer(Server):  # type: ignore[misc]
     def _sent_now(self, protocol: Any, text: str) -> bool:
         """Writes a frame where the socket takes all of it this moment, and nothing waits for it to take. Twisted would ask
         the loop for a turn to write and, in that turn, for no more of them: two system calls and a wake a frame."""
-        if len(text) > _SHARED or not _is_open(protocol) or protocol.send_queue or protocol not in self.connections:
+        if not self._is_shared(protocol, text) or protocol.send_queue:
             return False
         transport = protocol.transport
         if not transport.connected or transport.disconnecting or transport.dataBuffer or transport._tempDataLen:
@@ -116,12 +116,16 @@ class PacedServer(Server):  # type: ignore[misc]
             return True
         return False  # it takes nothing, or is lost: the long way finds out
 
+    def _is_shared(self, protocol: Any, text: str) -> bool:
+        """Whether a frame is small enough to be kept for the next socket, and this one still takes frames."""
+        return len(text) <= _SHARED and _is_open(protocol) and protocol in self.connections
+
     async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
         if message["type"] == "websocket.close" and _is_open(protocol) and protocol in self.connections:
             protocol.sendClose(code=message.get("code", 1000), reason=message.get("reason"))  # Daphne drops the reason
             return
         text = message.get("text")
-        if text and len(text) <= _SHARED and _is_open(protocol) and protocol in self.connections:
+        if text and self._is_shared(protocol, text):
             protocol.sendPreparedMessage(_framed(text))
         else:
             await super().handle_reply(protocol, message)

@@ -140,11 +140,12 @@ class Environments:
                 break
         return ""
 
-    async def versions(self, name: str) -> Mapping[str, str]:
+    async def versions(self, name: str) -> dict[str, str]:
         """The packages of an environment that is there, but for those of the runtime: their versions by name."""
         if name not in self._versions:
-            self._versions[name] = await asyncio.to_thread(packages.versions, self.ready_ones / name)
-        return {package: version for package, version in self._versions[name].items() if package not in installed()}
+            found = await asyncio.to_thread(packages.versions, self.ready_ones / name)
+            self._versions[name] = {package: found[package] for package in found.keys() - installed().keys()}
+        return self._versions[name]
 
     async def _name_of(self, plain: Sequence[Requirement], versions: Mapping[str, str]) -> str:
         """The environment of what is asked, or the one for just these versions, where that is another."""

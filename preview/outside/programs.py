@@ -272,13 +272,13 @@ class Programs:
         if failure is None:
             self._swap(slot, Run(program, child, seen=seen))
             self.on_loaded(program, config)
-            return Ready((time.perf_counter() - began) * 1000, None, slot.environment, dict(slot.packages))
+            return Ready((time.perf_counter() - began) * 1000, None, slot.environment, slot.packages)
         child.kill()
         self._swap(slot, Run(program, None, failure))
         if failure.get("type") == "NoEntry":
             raise Refused("no-handler", str(failure.get("message", "")), failures.NO_HANDLER_HINT)
         fault = Fault(failures.summary(failure), *failures.place(failure))
-        return Ready((time.perf_counter() - began) * 1000, fault, slot.environment, dict(slot.packages))
+        return Ready((time.perf_counter() - began) * 1000, fault, slot.environment, slot.packages)
 
     def _swap(self, slot: Slot, run: Run) -> None:
         old, slot.run = slot.run, run

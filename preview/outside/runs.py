@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,6 +43,6 @@ class Slot:
     """Why the last load ended without a run."""
     environment: str = ""
     """The name of the packages that the last run asked for."""
-    packages: Mapping[str, str] = field(default_factory=dict)
+    packages: dict[str, str] = field(default_factory=dict)
     """Their versions."""
     used: float = field(default_factory=time.monotonic)

@@ -8,12 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from preview.client import AskData
-from tests.runner.support import Runner, start_runner
+from tests.runner.support import SHARED, Runner, start_runner
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = SHARED
 
 MAIN = """
 from workers import Response, WorkerEntrypoint

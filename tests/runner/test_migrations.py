@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import json
-import tempfile
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from preview.bundle import pack_modules
 from preview.client import AskData, Refused
 from preview.outside.bindings.d1_sql import MAX_MIGRATION
-from tests.runner.support import Runner, start_runner
+from tests.runner.support import SHARED, Runner
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = SHARED
 
 INIT = """-- Migration number: 0001
 CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT);
@@ -55,19 +50,9 @@ class Database:
         return [table["name"] for table in await self.ask("tables", preview=preview)]
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def runner() -> AsyncIterator[Runner]:
-    with tempfile.TemporaryDirectory(prefix="qe-") as folder:
-        runner = await start_runner(Path(folder))
-        yield runner
-        await runner.web.close()
-        status = await asyncio.to_thread(runner.process.stop)
-        assert status == 0, runner.process.output
-
-
 @pytest.fixture
-def db(runner: Runner) -> Database:
-    return Database(runner)
+def db(shared_runner: Runner) -> Database:
+    return Database(shared_runner)
 
 
 async def test_a_migration_is_applied_once_and_recorded_as_wrangler_records_it(db: Database) -> None:

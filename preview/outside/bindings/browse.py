@@ -16,6 +16,7 @@ import msgspec
 from preview.exchange import AskData, AskTrigger, DataAnswer, Refused, Triggered
 from preview.outside.bindings import migrations
 from preview.outside.bindings.consumers import settled
+from preview.outside.bindings.d1_sql import quoted
 from preview.outside.bindings.errors import BindingError
 from preview.outside.bindings.events import Events
 from preview.outside.bindings.queues import MAX_BATCH, Message, outgoing
@@ -128,9 +129,9 @@ async def _d1_tables(data: WorkerData, resource: str, asked: _Asked, body: bytes
 
 
 async def _d1_rows(data: WorkerData, resource: str, asked: _Asked, body: bytes) -> Any:
-    quoted = '"' + asked.table.replace('"', '""') + '"'
-    count = await _query(data, resource, f"SELECT count(*) FROM {quoted}")
-    found = await _query(data, resource, f"SELECT * FROM {quoted} LIMIT {MAX_ROWS} OFFSET ?", max(0, asked.offset))
+    table = quoted(asked.table)
+    count = await _query(data, resource, f"SELECT count(*) FROM {table}")
+    found = await _query(data, resource, f"SELECT * FROM {table} LIMIT {MAX_ROWS} OFFSET ?", max(0, asked.offset))
     return {"columns": found["columns"], "rows": found["rows"], "count": count["rows"][0][0]}
 
 

@@ -232,7 +232,7 @@ class _Server:
 
         The transaction is ours. The statements on the table are run as the worker's own: triggers on it are the worker's.
         """
-        quoted = '"' + table.replace('"', '""') + '"'
+        quoted = d1_sql.quoted(table)
         database.own("BEGIN" if database.live else "BEGIN IMMEDIATE")
         self._one(database, d1_sql.MIGRATIONS.format(table=quoted), [], room=0)
         if self._recorded(database, quoted, name):

@@ -1,4 +1,5 @@
-"""What a worker's SQL may do to its D1 database, and how its text is taken apart. Used by ``d1_process`` alone.
+"""What a worker's SQL may do to its D1 database, and how its text is taken apart. Used by ``d1_process``;
+its limits and `quoted` by others too.
 
 SQLite itself asks the authorizer for every action of every statement, so nothing here understands SQL. Limits are those
 of https://developers.cloudflare.com/d1/platform/limits/ unless a line says otherwise.
@@ -150,3 +151,8 @@ def numbered(script: str) -> Iterator[tuple[int, str]]:
         piece, first = [], 0
     if first:
         yield first, "".join(piece)
+
+
+def quoted(name: str) -> str:
+    """A table's name as it stands in SQL, whatever is in it."""
+    return '"' + name.replace('"', '""') + '"'

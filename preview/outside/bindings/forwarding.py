@@ -9,6 +9,7 @@ dies in between delivers one twice. ``consumers`` says that messages came and th
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterable
@@ -38,16 +39,18 @@ class Forwarding:
         self._consuming = consuming
         self._arrived = arrived
         self._under_way: dict[tuple[str, str], asyncio.Task[None]] = {}
-        self._more: set[tuple[str, str]] = set()
+        self._wakes: dict[tuple[str, str], asyncio.Event] = {}
         self._scans: set[asyncio.Task[None]] = set()
 
     def sent(self, worker: str, queue: str) -> None:
         """A deployed worker has messages in a queue that it does not consume itself."""
-        self._more.add((worker, queue))
-        if (worker, queue) not in self._under_way:
-            task = asyncio.get_running_loop().create_task(self._move(worker, queue), name=f"forwarding of {queue}")
-            self._under_way[worker, queue] = task
-            task.add_done_callback(lambda _: self._ended(worker, queue))
+        if (worker, queue) in self._under_way:
+            self._wakes[worker, queue].set()
+            return
+        self._wakes[worker, queue] = wake = asyncio.Event()
+        task = asyncio.get_running_loop().create_task(self._move(worker, queue, wake), name=f"forwarding of {queue}")
+        self._under_way[worker, queue] = task
+        task.add_done_callback(lambda ended: self._ended(worker, queue, ended))
 
     def consumed(self, queue: str) -> None:
         """A queue has a consumer that it did not have: whoever kept messages for one gives them now."""
@@ -59,29 +62,41 @@ class Forwarding:
         for task in [*self._under_way.values(), *self._scans]:
             task.cancel()
 
-    def _ended(self, worker: str, queue: str) -> None:
+    def _ended(self, worker: str, queue: str, task: asyncio.Task[None]) -> None:
         del self._under_way[worker, queue]
+        wake = self._wakes.pop((worker, queue))
+        if task.cancelled():
+            return
+        if (error := task.exception()) is not None:
+            log.error("Messages of the queue %s of worker %s are not moved", queue, worker, exc_info=error)
+        elif wake.is_set():  # between the task's last look and its end
+            self.sent(worker, queue)
 
     async def _gather(self, queue: str) -> None:
         for worker in await self._stores.with_messages(queue):
             if worker not in self._consuming(queue):
                 self.sent(worker, queue)
 
-    async def _move(self, worker: str, queue: str) -> None:
+    async def _move(self, worker: str, queue: str, wake: asyncio.Event) -> None:
         """Until nothing is left, or nobody takes it."""
         pause = _BACK_OFF[0]
         while True:
-            self._more.discard((worker, queue))
+            wake.clear()
             try:
                 target = await self._target(worker, queue)
                 wait = None if target is None else await self._move_some(worker, queue, target)
                 pause = _BACK_OFF[0]
             except (BindingError, PeerAway) as error:  # the other one's queue is full, say: that may pass
                 log.warning("Messages of the queue %s of worker %s wait to be moved: %s", queue, worker, error)
-                wait, pause = pause, min(_BACK_OFF[1], pause * 2)
-            if wait is None and (worker, queue) not in self._more:
+                await asyncio.sleep(pause)
+                pause = min(_BACK_OFF[1], pause * 2)
+                continue
+            if wait is None and not wake.is_set():
                 return
-            await asyncio.sleep(wait or 0)
+            if wait:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(wait):
+                        await wake.wait()
 
     async def _target(self, worker: str, queue: str) -> str | None:
         """The worker that gets the messages: of several, the oldest. Raises PeerAway."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from preview import migrations
 from preview.bundle import Binding, Config
 from preview.outside.bindings.d1 import D1Error
+from preview.outside.bindings.d1_sql import quoted
 from preview.outside.bindings.errors import BindingError
 from preview.outside.bindings.stores import Stores, WorkerData, file_name
 
@@ -50,7 +51,7 @@ async def pending(data: WorkerData, database: str, table: str, names: Iterable[s
     there = {"sql": "SELECT 1 FROM sqlite_master WHERE name = ? COLLATE NOCASE", "values": [table]}
     if not (await data.d1.query(file, [there], together=False))["results"][0]["rows"]:
         return list(names)
-    recorded = {"sql": 'SELECT name FROM "' + table.replace('"', '""') + '"', "values": []}
+    recorded = {"sql": f"SELECT name FROM {quoted(table)}", "values": []}
     rows = (await data.d1.query(file, [recorded], together=False))["results"][0]["rows"]
     known = {row[0] for row in rows if isinstance(row[0], str)}
     return [name for name in names if name not in known]

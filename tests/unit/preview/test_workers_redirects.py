@@ -53,6 +53,7 @@ async def test_method_and_body_are_kept_or_dropped_by_the_rules_of_the_web(
     asked = workers.Request("https://x/a", method=method, body="x", headers={"content-type": "text/css"})
     assert await (await answered(asked, site)).text() == "there"
     assert site.asked == [(method, "https://x/a", "text/css:x"), (seen[0], "https://x/b", seen[1])]
+    assert asked.headers.items() == [("content-type", "text/css")], "the asker's own request is changed"
 
 
 async def test_manual_shows_it_error_refuses_it_and_a_circle_ends() -> None:

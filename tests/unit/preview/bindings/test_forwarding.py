@@ -120,6 +120,37 @@ async def test_a_message_that_a_handler_has_is_not_moved_before_it_is_back(store
     await until(stores, "4", [b"b", b"a"])
 
 
+async def test_while_one_is_out_with_a_handler_new_ones_are_moved_at_once(stores: Stores, moving: Forwarding) -> None:
+    await send(stores, b"a", b"b")
+    await stores.data("7", preview=False).queues.take("q", 1, 600)
+    moving.sent("7", "q")
+    await until(stores, "4", [b"b"])
+    await asyncio.sleep(0.05)  # it waits for the one that is out
+    await send(stores, b"c")
+    moving.sent("7", "q")
+    await until(stores, "4", [b"b", b"c"])
+    moving.close()
+
+
+async def test_what_is_sent_as_the_last_look_ends_is_looked_at(
+    moving: Forwarding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = 0
+
+    async def nobody(worker: str, queue: str) -> None:
+        nonlocal looks
+        looks += 1
+        if looks == 1:  # comes after the look and before its task is known to have ended
+            asyncio.get_running_loop().call_soon(moving.sent, worker, queue)
+
+    monkeypatch.setattr(moving, "_target", nobody)
+    moving.sent("7", "q")
+    async with asyncio.timeout(20):
+        while looks < 2 or moving._under_way:
+            await asyncio.sleep(0.005)
+    assert looks == 2 and not moving._wakes
+
+
 async def test_what_web_said_is_remembered_for_some_seconds_by_id(monkeypatch: pytest.MonkeyPatch) -> None:
     people = People()
     permitted = Permissions()
