@@ -149,20 +149,21 @@ def _payload(capability: str, method: str, args: Any, body: bytes) -> bytes:
 class BlockingReader:
     """Channel over the child's socket, for `call_blocking`. ``handle`` is the child's; it takes one frame."""
 
+    channel: socket.socket
+    """Set once it is there, before any call."""
+
     def __init__(
         self,
-        channel: socket.socket,
         decoder: protocol.Decoder,
         loop: asyncio.AbstractEventLoop,
         handle: Callable[[int, int, bytes], None],
     ) -> None:
-        self._channel = channel
         self._decoder = decoder
         self._loop = loop
         self._handle = handle
 
     def read_blocking(self) -> None:
-        data = self._channel.recv(65536)
+        data = self.channel.recv(65536)
         if not data:
             raise ConnectionError("the supervisor is gone")
         for kind, number, payload in list(self._decoder.feed(data)):

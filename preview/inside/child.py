@@ -19,7 +19,7 @@ from types import FrameType, TracebackType
 from typing import Any, NoReturn
 
 from preview import protocol
-from preview.inside import calls, entry, loader, logs, rehearsal, report, stops, streaming, unhandled, virtual
+from preview.inside import calls, entry, loader, logs, loops, rehearsal, report, stops, streaming, unhandled, virtual
 from preview.inside.outbox import Outbox
 from preview.protocol import Kind
 from preview.sandbox import rlimits
@@ -27,19 +27,19 @@ from preview.sandbox import rlimits
 _READ_SIZE = 64 * 1024
 _DONT_WAIT = socket.MSG_DONTWAIT
 _SMALL = 8 * 1024  # bytes of an answer that may wait for another one
+_REHEARSALS = 24  # before the fork: the interpreter rewrites code that has run eight times, and with it its pages
 
 
-def run(channel: socket.socket, *, private_files: bool, rehearse: bool) -> NoReturn:
+def run(child: Child, channel: socket.socket, *, private_files: bool, rehearse: bool) -> NoReturn:
     """Serves the supervisor at the other end of the channel; ends the process when it hangs up.
 
     ``private_files`` says that /worker is ours to write data files to; ``rehearse`` that there is time to get ready.
     """
     status = 0
     try:
-        child = _Child(channel, private_files)
         if rehearse:
             child.rehearse()
-        child.run()
+        child.run(channel, private_files)
     except BaseException:  # nothing of the worker's may run on, not even an exit handler
         sys.__excepthook__(*sys.exc_info())
         status = 70
@@ -47,15 +47,18 @@ def run(channel: socket.socket, *, private_files: bool, rehearse: bool) -> NoRet
         os._exit(status)
 
 
-def warm_up() -> None:
-    """Runs in the zygote: a rehearsal and a report, so that a child finds all caches filled and everything imported."""
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        _Child(ours, private_files=False).rehearse(close=True)
+def prepare() -> Child:
+    """Runs in the zygote. The child that every fork wakes up with: what it is made of is made once, and is shared as long
+    as nobody writes to it. A rehearsal and a report have filled all caches and imported everything."""
+    child = Child()
+    for _ in range(_REHEARSALS):
+        child.rehearse()
     try:
         raise ValueError("warm-up")
     except ValueError as error:
         protocol.json_payload(report.make(error, locals_=True, request=None))
+    sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__  # what the zygote has to say is not a worker's
+    return child
 
 
 @dataclass(slots=True)
@@ -71,54 +74,66 @@ class _Running:
     cancelled: bool = False
 
 
-class _Child:
-    def __init__(self, channel: socket.socket, private_files: bool) -> None:
-        self._channel = channel
-        self._private_files = private_files
-        self._outbox = Outbox(channel.sendall)
+class Child:
+    """Made before the fork, by the zygote; everything but ``rehearse`` happens after it.
+
+    ``descriptors`` are those that it keeps: see `loops.renew`.
+    """
+
+    def __init__(self) -> None:
+        self._loop = loops.make()
+        self.descriptors = loops.descriptors(self._loop)
+        self._channel: socket.socket
+        self._private_files = False
+        self._outbox = Outbox()
         self._decoder = protocol.Decoder()
         self._read_buffer = memoryview(bytearray(_READ_SIZE))
-        self._loop = asyncio.new_event_loop()
         self._running: dict[int, _Running] = {}
         self._limits: dict[str, Any] = {}
         self._show_locals = True
         self._loading: float | None = None
-        reader = calls.BlockingReader(channel, self._decoder, self._loop, self._handle)
-        self._calls = calls.Calls(self._outbox, self._loop, reader, entry.refused)
-        self._logs: logs.Logs
+        self._reader = calls.BlockingReader(self._decoder, self._loop, self._handle)
+        self._calls = calls.Calls(self._outbox, self._loop, self._reader, entry.refused)
+        self._logs = logs.Logs(self._outbox, later=self._later)
         self._entry: entry.Entry
         self._bundle: loader.Bundle
+        self._logs.install()
+        unhandled.install(self._loop, self._logs.emit)
+        stops.install(self._on_cpu_limit, self._on_time_limit)
 
-    def rehearse(self, *, close: bool = False) -> None:
+    def rehearse(self) -> None:
         """Loads a worker of ours and answers a request with it, then takes every trace of it away.
 
         A freshly forked process shares its memory, and copies each page as it first touches it: some hundred page
         faults for a first load and request, at several microseconds each. Here they happen before anybody waits.
         """
-        outbox, self._outbox = self._outbox, Outbox(lambda frame: None)
-        self._load(rehearsal.load_payload())
-        self._handle(Kind.TO_REQUEST, 1, rehearsal.request_payload())
+        self._logs.redirect()
+        self._load(rehearsal.LOAD)
+        self._handle(Kind.TO_REQUEST, 1, rehearsal.REQUEST)
         if task := self._running[1].task:
-            self._loop.run_until_complete(task)
+            task.add_done_callback(self._rehearsed)
+            self._loop.run_forever()
         self._bundle.uninstall()
         virtual.uninstall()
-        unhandled.uninstall(self._loop)
         entry.prepare({})
-        self._logs.uninstall()
-        self._outbox = outbox
-        if close:
-            self._loop.close()
 
-    def run(self) -> None:
-        asyncio.set_event_loop(self._loop)
+    def _rehearsed(self, task: asyncio.Task[None]) -> None:
+        self._loop.stop()
+        task.result()
+
+    def run(self, channel: socket.socket, private_files: bool) -> None:
+        self._channel = self._reader.channel = channel
+        self._private_files = private_files
+        self._outbox.connect(channel.sendall)
         self._outbox.send(protocol.encode(Kind.SPARE, 0))
         frames = self._first_frames()
         kind, _, payload = frames.pop(0)
+        self._logs.redirect()
         if kind != Kind.TO_LOAD or not self._load(payload):
             return self._wait_to_be_ended()
         for frame in frames:
             self._handle(*frame)
-        self._loop.add_reader(self._channel.fileno(), self._readable)
+        self._loop.add_reader(channel.fileno(), self._readable)
         while True:
             # A worker may stop the loop, or raise SystemExit through it; that ends neither.
             try:
@@ -148,16 +163,8 @@ class _Child:
         meta, packed = protocol.split_payload(payload, max_head=protocol.MAX_FRAME)
         self._limits = meta["limits"]
         self._show_locals = meta.get("locals", True)
-        self._logs = logs.Logs(
-            self._outbox,
-            records=self._limits["log_records"],
-            size=self._limits["log_bytes"],
-            later=self._later,
-        )
-        self._logs.install()
-        unhandled.install(self._loop, self._logs.emit)
+        self._logs.allow(records=self._limits["log_records"], size=self._limits["log_bytes"])
         self._loading = time.monotonic()
-        stops.install(self._on_cpu_limit, self._on_time_limit)
         end = len(packed) - meta.get("codes", 0)
         modules, codes = protocol.unpack_modules(packed[:end]), protocol.unpack_modules(packed[end:])
         # After the runtime's packages, which a zygote may have imported already.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,17 +18,19 @@ from preview.sandbox import capabilities, landlock, mounts, namespaces, rlimits,
 if TYPE_CHECKING:
     from preview.inside.zygote import Birth
 
-_CHANNEL, _RULESET = 3, 4
+CHANNEL = 3
+_RULESET = 4
 
 
 @dataclass(frozen=True)
 class Walls:
-    """What the zygote makes once, and each child puts up: the seccomp program, and a Landlock ruleset's descriptor.
+    """What the zygote makes once, and each child puts up: the seccomp program, ready where it is known what number the
+    process will have, and a Landlock ruleset's descriptor.
 
     The ruleset is -1 where each child makes its own, since its folders are not there before.
     """
 
-    filters: bytes = b""
+    filters: bytes | seccomp.Filter | None = None
     ruleset: int = -1
 
 
@@ -36,8 +39,8 @@ def prepare(plan: Plan) -> Walls:
     if plan.tier == "off":
         return Walls()
     if plan.tier == "A":
-        return Walls(seccomp.program())
-    filters, rules = b"", -1
+        return Walls(seccomp.Filter(seccomp.program(), own=1))
+    filters, rules = None, -1
     if "seccomp" not in plan.without:
         filters = seccomp.program(shared=True)
     if "landlock" not in plan.without:
@@ -45,42 +48,48 @@ def prepare(plan: Plan) -> Walls:
     return Walls(filters, rules)
 
 
-def enter(plan: Plan, walls: Walls, birth: Birth) -> socket.socket:
-    """Confines this process as planned and returns its end of the channel. Raises OSError."""
-    _keep_needed_descriptors(birth, walls)
+def share(plan: Plan) -> None:
+    """Called by the zygote as the last thing before it forks: what every child inherits, and need not do again. Irreversible.
+    Raises OSError."""
+    if plan.own_uids or (plan.tier == "B" and os.geteuid() == 0):
+        # While the uid is still 0: after a change the bounding set could no longer be emptied.
+        capabilities.drop_bounding_set()
+    rlimits.inherited(address_space=plan.address_space, file_size=plan.tmp_size)
+    if plan.tier != "off":
+        capabilities.no_new_privileges()
+    os.umask(0o022)
+
+
+def enter(plan: Plan, walls: Walls, birth: Birth, own: Collection[int]) -> socket.socket:
+    """Confines this process as planned and returns its end of the channel. Raises OSError.
+
+    ``own`` are descriptors that it keeps where they are, none of them one of those that it fills.
+    """
+    _keep_needed_descriptors(birth, walls, own)
     if plan.tier == "A":
         _private_folders(plan, birth.number if plan.own_uids else 0)
     if plan.own_uids:
-        # While the uid is still 0: afterwards the bounding set could no longer be emptied.
-        capabilities.drop_bounding_set()
         _become(birth.number if plan.tier == "A" else plan.uid_base + birth.number)
     elif plan.tier == "A":
-        # All children share one uid; a user namespace each gives each its own count of threads.
+        # All children share one uid; a user namespace each gives each its own count of threads, and all capabilities anew.
         namespaces.unshare(namespaces.USER)
-        capabilities.drop_bounding_set()
-    elif plan.tier == "B" and os.geteuid() == 0:
         capabilities.drop_bounding_set()
     capabilities.die_with_parent()
     capabilities.set_dumpable(False)
-    rlimits.apply(
-        address_space=plan.address_space,
-        file_size=plan.tmp_size,
-        open_files=plan.open_files,
-        # In tier B without own uids the count would be of all that this user runs; see outside.watch.
-        threads=plan.threads if plan.tier == "A" or plan.own_uids else None,
-    )
+    # In tier B without own uids the count would be of all that this user runs; see outside.watch.
+    rlimits.own(open_files=plan.open_files, threads=plan.threads if plan.tier == "A" or plan.own_uids else None)
     if plan.tier != "off":
-        capabilities.no_new_privileges()
         capabilities.drop_all()
     if plan.tier == "A":
         landlock.restrict(read=plan.read, use=plan.use, version=plan.landlock)
     elif walls.ruleset >= 0:
         landlock.enter(_RULESET)
         os.close(_RULESET)
-    os.umask(0o022)
     os.chdir("/worker" if plan.tier == "A" else "/")
-    channel = socket.socket(fileno=_CHANNEL)
-    if walls.filters:
+    channel = socket.socket(fileno=CHANNEL)
+    if isinstance(walls.filters, seccomp.Filter):
+        walls.filters.install()
+    elif walls.filters is not None:
         seccomp.install(walls.filters)
     return channel
 
@@ -91,8 +100,9 @@ def _become(number: int) -> None:
     os.setresuid(number, number, number)
 
 
-def _keep_needed_descriptors(birth: Birth, walls: Walls) -> None:
-    """0 reads nothing, 1 and 2 are the pipe for last words, 3 is the channel, 4 a ruleset for a moment; the rest is closed.
+def _keep_needed_descriptors(birth: Birth, walls: Walls, own: Collection[int]) -> None:
+    """0 reads nothing, 1 and 2 are the pipe for last words, 3 is the channel, 4 a ruleset for a moment; what is not its own
+    of the rest is closed.
 
     The pipe never blocks: the supervisor reads it only once the child is gone.
     """
@@ -105,7 +115,10 @@ def _keep_needed_descriptors(birth: Birth, walls: Walls) -> None:
     sources = [os.dup2(fd, 100 + index) for index, fd in enumerate(kept)]
     for target, source in enumerate(sources):
         os.dup2(source, target, inheritable=False)
-    os.closerange(len(kept), os.sysconf("SC_OPEN_MAX"))
+    first = len(kept)
+    for fd in (*sorted(own), os.sysconf("SC_OPEN_MAX")):
+        os.closerange(first, fd)
+        first = fd + 1
 
 
 def _private_folders(plan: Plan, owner: int) -> None:

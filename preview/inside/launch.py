@@ -28,9 +28,11 @@ _ROOT = "/tmp"  # any folder serves as the mount point: it is covered in our own
 _ROOT_SIZE = 16 << 20
 Result = TypeVar("Result")
 # asyncio does without TLS where it finds none: some MB less in every child's page tables, and a worker has no sockets.
+# What the standard library registers to be done at every fork serves processes that have threads at that moment, and copies
+# 0.7 MB of each child's memory: the zygote has one thread. A child seeds `random` itself.
 _BECOME_ZYGOTE = (
-    "import sys; sys.modules['ssl'] = None; sys.path.insert(0, {path!r}); "
-    "from preview.inside import zygote; zygote.main()"
+    "import os, sys; sys.modules['ssl'] = None; sys.path.insert(0, {path!r}); "
+    "os.register_at_fork = lambda **_: None; from preview.inside import zygote; zygote.main()"
 )
 
 

@@ -176,6 +176,7 @@ class _Finder(importlib.abc.PathEntryFinder):
                 loader = _Loader(self._bundle, name, path)
                 spec = importlib.machinery.ModuleSpec(name, loader, origin=path, is_package=package)
                 spec.has_location = True
+                spec.cached = f"{path}c"  # nothing is there; importlib would think long about where it could be
                 if package:
                     spec.submodule_search_locations = [base]
                 return spec

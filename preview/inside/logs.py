@@ -46,33 +46,33 @@ class _Pending:
 class Logs:
     """Collects records and sends them. ``later`` schedules a flush on the loop's thread, from any thread."""
 
-    def __init__(self, outbox: Outbox, *, records: int, size: int, later: Callable[[float, Callable[[], None]], None]):
+    def __init__(self, outbox: Outbox, *, later: Callable[[float, Callable[[], None]], None]):
         self._outbox = outbox
-        self._records = records
-        self._bytes = size
+        self._records = self._bytes = 0
         self._later = later
         self._lock = threading.RLock()
-        self._pending = {0: _Pending(records, size, time.monotonic())}
+        self._pending = {0: _Pending(0, 0)}
         self._timer = False
         self._emitting = False
         self._handler = _Handler(self)
+        self._streams = _Stream(self, "info"), _Stream(self, "warning")
 
     def install(self) -> None:
-        """Takes over sys.stdout, sys.stderr and what `logging` does where the worker has configured nothing."""
-        self._before = sys.stdout, sys.stderr, logging.basicConfig
-        sys.stdout = _Stream(self, "info")
-        sys.stderr = _Stream(self, "warning")
+        """Takes over what `logging` does where the worker has configured nothing."""
         root = logging.getLogger()
         root.addHandler(self._handler)
         root.setLevel(logging.INFO)
         logging.basicConfig = functools.partial(_basic_config, self._handler, logging.basicConfig)
 
-    def uninstall(self) -> None:
-        """Takes back what install did."""
-        sys.stdout, sys.stderr, logging.basicConfig = self._before
-        root = logging.getLogger()
-        root.removeHandler(self._handler)
-        root.setLevel(logging.WARNING)
+    def redirect(self) -> None:
+        """Takes over sys.stdout and sys.stderr."""
+        sys.stdout, sys.stderr = self._streams
+
+    def allow(self, *, records: int, size: int) -> None:
+        """Starts anew, with so many records and bytes for each request."""
+        self._records = records
+        self._bytes = size
+        self._pending = {0: _Pending(records, size, time.monotonic())}
 
     def begin(self, request: int) -> None:
         with self._lock:

@@ -9,32 +9,19 @@ from __future__ import annotations
 from preview import protocol
 
 _MAIN = b"""
-from __future__ import annotations
-
-import json
-from urllib.parse import parse_qs, urlsplit
-
 from rehearsed import greet
-from workers import Request, Response, WorkerEntrypoint
+from workers import Response, WorkerEntrypoint
 
 
 class Default(WorkerEntrypoint):
-    async def fetch(self, request: Request) -> Response:
-        query = parse_qs(urlsplit(request.url).query)
-        name: str = query.get("name", ["world"])[0]
-        print(f"greeting {name!r}")
-        if request.headers.get("accept") == "application/json":
-            return Response.json({"greeting": greet(name)})
-        return Response(json.dumps([greet(name)]), headers={"content-type": "text/html"})
+    async def fetch(self, request):
+        return Response(greet(request.url), headers={"content-type": "text/html"})
 """
 
 _SIBLING = b'''
-NAMES: dict[str, str] = {"en": "Hello", "de": "Hallo"}
-
-
 def greet(name: str, language: str = "en") -> str:
     """Says hello."""
-    return f"{NAMES[language]}, {name}!"
+    return f"Hello, {name}!"
 '''
 
 _META = {
@@ -54,9 +41,6 @@ _META = {
 _HEAD = {"method": "GET", "url": "http://localhost/?name=x", "headers": [["accept", "text/html"]], "private": True}
 
 
-def load_payload() -> bytes:
-    return protocol.join_payload(_META, protocol.pack_modules({"rehearsal.py": _MAIN, "rehearsed.py": _SIBLING}))
-
-
-def request_payload() -> bytes:
-    return protocol.join_payload(_HEAD, b"")
+# Made here, before the fork: a child only reads them.
+LOAD = protocol.join_payload(_META, protocol.pack_modules({"rehearsal.py": _MAIN, "rehearsed.py": _SIBLING}))
+REQUEST = protocol.join_payload(_HEAD, b"")

@@ -21,7 +21,6 @@ Emit = Callable[[str, str, str, int], None]
 
 _MAX_TEXT = 8000  # characters of one description: several records, of which the first hold what matters
 _MAX_EXCEPTIONS = 4  # of a chain
-_installed: list[tuple[Any, str, Any]] = []
 
 
 def install(loop: asyncio.AbstractEventLoop, emit: Emit) -> None:
@@ -50,27 +49,15 @@ def install(loop: asyncio.AbstractEventLoop, emit: Emit) -> None:
     def unraisable(arguments: Any) -> None:
         tell(arguments.exc_value, str(arguments.err_msg or "An error that could not be raised"))
 
-    def warn(message: Any, category: type, filename: str, lineno: int, *_: Any) -> None:
+    def warn(
+        message: Warning | str, category: type[Warning], filename: str, lineno: int, file: Any = None, line: Any = None
+    ) -> None:
         user = filename.startswith("/worker/")
         text = f"{category.__name__}: {message}"[:_MAX_TEXT]
         emit("warning", text, filename[8:] if user else "", lineno if user else 0)
 
     loop.set_exception_handler(in_loop)
-    for owner, name, hook in (
-        (threading, "excepthook", in_thread),
-        (sys, "unraisablehook", unraisable),
-        (warnings, "showwarning", warn),
-    ):
-        _installed.append((owner, name, getattr(owner, name)))
-        setattr(owner, name, hook)
-
-
-def uninstall(loop: asyncio.AbstractEventLoop) -> None:
-    """Takes back what install did."""
-    loop.set_exception_handler(None)
-    while _installed:
-        owner, name, hook = _installed.pop()
-        setattr(owner, name, hook)
+    threading.excepthook, sys.unraisablehook, warnings.showwarning = in_thread, unraisable, warn
 
 
 def describe(error: BaseException) -> tuple[str, str, int]:

@@ -7,15 +7,17 @@ it, and so do its children.
 
 from __future__ import annotations
 
-import array
 import faulthandler
 import gc
 import importlib
 import os
 import platform
+import posix
+import random
 import select
 import signal
 import socket
+import struct
 import sys
 import threading
 import types
@@ -24,7 +26,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from preview import forking
-from preview.inside import child, confine, entry, stops
+from preview.inside import child, confine, entry, heap, loops, stops
 from preview.sandbox import capabilities, landlock, namespaces
 
 _PRELOADED = """
@@ -50,6 +52,8 @@ _WITH = {
 }  # fmt: skip
 """What of a package is worth having where more than its own module is used by nearly all."""
 _THREAD_STACK = 1 << 20
+_ONE_DESCRIPTOR, _TWO_DESCRIPTORS = struct.Struct("i"), struct.Struct("ii")
+_ROOM_FOR_TWO = socket.CMSG_SPACE(_TWO_DESCRIPTORS.size)
 _ENVIRONMENT = {"HOME": "/tmp", "TMPDIR": "/tmp", "LANG": "C.UTF-8", "TZ": "UTC"}
 """All that a worker finds in os.environ."""
 
@@ -65,9 +69,11 @@ class Birth:
 
 
 def main() -> NoReturn:
-    control, plan = socket.socket(fileno=int(sys.argv[1])), forking.Plan.load(sys.argv[2])
+    # Where a child has its channel, so that nothing that children inherit takes that descriptor.
+    os.dup2(int(sys.argv[1]), confine.CHANNEL)
+    control, plan = socket.socket(fileno=confine.CHANNEL), forking.Plan.load(sys.argv[2])
     try:
-        walls = _prepare(plan)
+        walls, unborn = _prepare(plan)
     except OSError as error:
         detail = {"step": "preparing the zygote", "errno": error.errno or 0, "message": str(error)}
         control.send(forking.pack_json(forking.BROKEN, detail))
@@ -85,24 +91,28 @@ def main() -> NoReturn:
         birth = nursery.serve()
     except BrokenPipeError:  # the supervisor is gone
         os._exit(0)
-    gc.enable()
-    channel = confine.enter(plan, walls, birth)
-    child.run(channel, private_files=plan.tier == "A", rehearse=birth.rehearse)
+    random.seed()  # see launch
+    loops.renew(unborn.descriptors)
+    channel = confine.enter(plan, walls, birth, unborn.descriptors)
+    child.run(unborn, channel, private_files=plan.tier == "A", rehearse=birth.rehearse)
 
 
-def _prepare(plan: forking.Plan) -> confine.Walls:
-    """Imports everything, then freezes the heap so that children share it. Returns what confines them. Raises OSError."""
+def _prepare(plan: forking.Plan) -> tuple[confine.Walls, child.Child]:
+    """Imports everything, then freezes the heap so that children share it. Returns what confines them, and what they run.
+    Raises OSError."""
     capabilities.die_with_parent()
     capabilities.set_dumpable(False)
     walls = confine.prepare(plan)
     for name in _PRELOADED.split():
         importlib.import_module(name)
-    del sys.modules["ssl"]  # see launch
+    del sys.modules["ssl"]  # see launch, as for the next line
+    os.register_at_fork = posix.register_at_fork
     threading.stack_size(_THREAD_STACK)
     # Into the pipe that fd 2 is in a child: what crashed it, or where it is when it has to be killed.
     faulthandler.enable(file=2)
     faulthandler.register(stops.DUMP_SIGNAL, file=2, all_threads=True, chain=False)
-    _warm_up()
+    compile("class A:\n    async def f(self) -> None:\n        return f'{self!r}'\n", "warm-up", "exec")
+    unborn = child.prepare()
     # User code finds the standard library and `workers`, and nothing else of ours.
     sys.path[:] = [path for path in sys.path if f"{sys.platlibdir}/python" in path or path.endswith(".zip")]
     entry.workers._clients.install()
@@ -120,14 +130,9 @@ def _prepare(plan: forking.Plan) -> confine.Walls:
     os.environ.update(_ENVIRONMENT)
     gc.collect()
     gc.freeze()
-    gc.disable()
-    return walls
-
-
-def _warm_up() -> None:
-    """Runs once what every child runs first, so that caches are filled and pages are touched before the fork."""
-    compile("class A:\n    async def f(self) -> None:\n        return f'{self!r}'\n", "warm-up", "exec")
-    child.warm_up()
+    heap.fill_holes()
+    confine.share(plan)
+    return walls, unborn
 
 
 class _Nursery:
@@ -138,10 +143,11 @@ class _Nursery:
         self._plan = plan
         self._self = os.pidfd_open(os.getpid())
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        self._tags: dict[int, int] = {}
-        self._numbers: dict[int, int] = {}
+        self._born: dict[int, tuple[int, int]] = {}
+        self._taken: set[int] = set()
+        self._most_numbers = plan.uid_width - 2
         # Anywhere, so that two runners on one machine do not give their children the same uids, which share process limits.
-        self._next_number = int.from_bytes(os.urandom(2)) % (plan.uid_width - 2) + 1
+        self._next_number = int.from_bytes(os.urandom(2)) % self._most_numbers + 1
 
     def say_ready(self, what: dict[str, object]) -> None:
         socket.send_fds(self._control, [forking.pack_json(forking.READY, what)], [self._self])
@@ -161,25 +167,23 @@ class _Nursery:
 
     def _bury(self) -> None:
         os.read(self._wake_read, 512)
-        while self._tags:
+        while self._born:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if pid == 0:
                 return
-            tag = self._tags.pop(pid, None)
-            self._numbers.pop(pid, None)
-            if tag is not None:
+            if pid in self._born:
+                tag, number = self._born.pop(pid)
+                self._taken.remove(number)
                 self._control.send(forking.pack_status(tag, status))
 
     def _serve_one(self) -> Birth | None:
-        packet, ancillary, _, _ = self._control.recvmsg(forking.MAX_PACKET, socket.CMSG_SPACE(2 * 4))
+        packet, ancillary, _, _ = self._control.recvmsg(forking.MAX_PACKET, _ROOM_FOR_TWO)
         if not packet:
             os._exit(0)
         _, tag, urgency = forking.unpack(packet)
-        fds = array.array("i")
-        for _, _, data in ancillary:
-            fds.frombytes(data[: len(data) - len(data) % fds.itemsize])
+        channel, last_words = fds = _TWO_DESCRIPTORS.unpack(ancillary[0][2])
         try:
-            return self._fork(tag, fds[0], fds[1], urgency != forking.AT_ONCE)
+            return self._fork(tag, channel, last_words, urgency != forking.AT_ONCE)
         except OSError as error:
             self._control.send(forking.pack_json(forking.REFUSED, {"message": str(error)}, tag))
         for fd in fds:
@@ -187,16 +191,20 @@ class _Nursery:
         return None
 
     def _fork(self, tag: int, channel: int, last_words: int, rehearse: bool) -> Birth | None:
-        number = self._free_number()
+        """As little as can be: the pages that the zygote writes to between two forks are copied for every child."""
+        number = self._next_number
+        while number in self._taken:
+            number = number % self._most_numbers + 1
+        self._next_number = number % self._most_numbers + 1
         pid = self._fork_into_own_pids()
         if pid == 0:
-            self._control.detach()
             signal.set_wakeup_fd(-1)
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             return Birth(channel, last_words, number, rehearse)
-        self._tags[pid], self._numbers[pid] = tag, number
+        self._born[pid] = tag, number
+        self._taken.add(number)
         pidfd = os.pidfd_open(pid)
-        socket.send_fds(self._control, [forking.pack(forking.BORN, tag)], [pidfd])
+        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, _ONE_DESCRIPTOR.pack(pidfd))]
+        self._control.sendmsg([forking.pack(forking.BORN, tag)], rights)
         for fd in (pidfd, channel, last_words):
             os.close(fd)
         return None
@@ -213,14 +221,3 @@ class _Nursery:
             if pid != 0:
                 namespaces.enter(self._self, namespaces.PID)
         return pid
-
-    def _free_number(self) -> int:
-        taken = set(self._numbers.values())
-        while self._next_number in taken:
-            self._advance()
-        number = self._next_number
-        self._advance()
-        return number
-
-    def _advance(self) -> None:
-        self._next_number = self._next_number % (self._plan.uid_width - 2) + 1

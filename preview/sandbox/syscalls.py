@@ -9,10 +9,15 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+import socket
 from typing import Final
 
 libc = ctypes.CDLL(None, use_errno=True)
 libc.syscall.restype = ctypes.c_long
+for _name in ("mount", "prctl", "setns", "socketpair", "unshare"):
+    getattr(libc, _name)  # looked up now, and so not in every child
+_Pair = ctypes.c_int * 2
+_UNIX_STREAM = int(socket.AF_UNIX), int(socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC), 0
 
 MACHINE: Final = platform.machine()
 _COLUMN: Final = {"x86_64": 0, "aarch64": 1, "arm64": 1}.get(MACHINE)
@@ -236,3 +241,10 @@ def prctl(option: int, *arguments: int) -> int:
     """prctl(2), the missing arguments zero. Raises OSError."""
     padded = [ctypes.c_ulong(value) for value in (*arguments, 0, 0, 0, 0)[:4]]
     return check(libc.prctl(ctypes.c_int(option), *padded), f"prctl({option})")
+
+
+def socket_pair() -> tuple[int, int]:
+    """Two connected Unix sockets that do not block. `socket.socketpair` would touch far more memory. Raises OSError."""
+    pair = _Pair()
+    check(libc.socketpair(*_UNIX_STREAM, pair), "socketpair")
+    return pair[0], pair[1]

@@ -14,7 +14,7 @@ pytestmark = SHARED
 
 CALLED = b"""
 from datetime import datetime, timezone
-import asyncio, gc, os
+import asyncio, os, signal
 from workers import Response, WorkerEntrypoint
 
 class Odd(Exception):
@@ -66,7 +66,7 @@ class Default(Base):
 
     def lie(self, body):
         # answers in the runtime's place, with a frame of its own
-        child = next(each for each in gc.get_objects() if type(each).__name__ == "_Child")
+        child = signal.getsignal(signal.SIGXCPU).__closure__[0].cell_contents.__self__
         protocol = type(child).run.__globals__["protocol"]
         payload = protocol.join_payload({"status": 200, "headers": []}, body)
         child._outbox.send(protocol.encode(protocol.Kind.RESPONSE, max(child._running), payload))
