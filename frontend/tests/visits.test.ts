@@ -1,49 +1,50 @@
-import { afterEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { EditorVisits } from '../src/host/visits'
 
-afterEach(() => void vi.unstubAllGlobals())
-
 describe('whether the browser is likely to have the editor’s scripts compiled', () => {
-  const HOUR = 3_600_000
+  /** The browser's cookies, which say nothing of how long they are kept; and what was written last. */
+  let jar: Map<string, string>
+  let written: string
 
-  function visits(build: string, at: number): EditorVisits {
-    return new EditorVisits(build, () => at)
-  }
-
-  function keep(): Map<string, string> {
-    const kept = new Map<string, string>()
-    vi.stubGlobal('localStorage', { getItem: (key: string) => kept.get(key) ?? null, setItem: (key: string, value: string) => void kept.set(key, value) })
-    return kept
-  }
+  beforeEach(() => {
+    jar = new Map([['theme', 'dark'], ['editors', 'no']])
+    vi.stubGlobal('location', { protocol: 'https:' })
+    vi.stubGlobal('document', {
+      get cookie(): string {
+        return [...jar].map((pair) => pair.join('=')).join('; ')
+      },
+      set cookie(text: string) {
+        written = text
+        const [name = '', value = ''] = text.split(';')[0]!.split('=')
+        jar.set(name, value)
+      },
+    })
+  })
+  afterEach(() => void vi.unstubAllGlobals())
 
   test('from the third opening of one build on', () => {
-    keep()
-    const seen = [0, 1, 2].map((hours) => {
-      const opening = visits('a', hours * HOUR)
+    const seen = [0, 1, 2, 3].map(() => {
+      const opening = new EditorVisits('assets/a.js')
       const before = opening.compiled
       opening.note()
       return before
     })
-    expect(seen).toEqual([false, false, true])
-    expect(visits('b', 3 * HOUR).compiled).toBe(false)
+    expect(seen).toEqual([false, false, true, true])
+    expect(new EditorVisits('assets/b.js').compiled).toBe(false)
   })
 
-  test('a second opening after three days is a first one', () => {
-    keep()
-    for (const [at, after] of [[0, false], [73, false], [74, true], [1000, true]] as const) {
-      visits('a', at * HOUR).note()
-      expect(visits('a', at * HOUR).compiled, `${at} hours`).toBe(after)
-    }
+  test('a first opening counts for three days, what is compiled for a year', () => {
+    new EditorVisits('a').note()
+    expect(written).toBe('editor=opened:a; Path=/workers; Max-Age=259200; SameSite=Lax; Secure')
+    new EditorVisits('a').note()
+    expect(written).toBe('editor=compiled:a; Path=/workers; Max-Age=31536000; SameSite=Lax; Secure')
   })
 
-  test('where storage is refused or holds nonsense, nothing is expected and nothing fails', () => {
-    const refused = () => {
-      throw new DOMException('refused', 'SecurityError')
+  test('another build begins anew, and nonsense is nothing', () => {
+    for (const kept of ['compiled:b', 'opened:b', 'compiled', '']) {
+      jar.set('editor', kept)
+      new EditorVisits('a').note()
+      expect(jar.get('editor'), kept).toBe('opened:a')
     }
-    vi.stubGlobal('localStorage', { getItem: refused, setItem: refused })
-    visits('a', 0).note()
-    expect(visits('a', 0).compiled).toBe(false)
-    keep().set('quickedit:editor-visits', '{"build":')
-    expect(visits('a', 0).compiled).toBe(false)
   })
 })

@@ -4,8 +4,6 @@ more.
 
 from __future__ import annotations
 
-from urllib.parse import quote
-
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
@@ -51,7 +49,9 @@ def edit(request: HttpRequest, name: str) -> HttpResponse:
     context = {
         "worker": {"id": worker.pk, "name": worker.name},
         "live": None if live is None else {"version": live.version, "url": live.url},
-        "editor_src": f"{settings.EDITOR_ORIGIN}/?parent={quote(settings.PUBLIC_ORIGIN, safe='')}",
+        "editor_origin": settings.EDITOR_ORIGIN,
+        "public_origin": settings.PUBLIC_ORIGIN,
+        "editor_visits": request.COOKIES.get("editor", ""),
         "page_data": data,
     }
     return render(request, "editor/edit.html", context)

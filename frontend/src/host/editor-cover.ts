@@ -28,7 +28,7 @@ export class EditorCover {
 
   /** The iframe never asked for its port. */
   missing(): void {
-    const origin = new URL(need('#editor').dataset.src ?? '').host
+    const origin = new URL(need<HTMLIFrameElement>('#editor').src).host
     const again = h('button', { class: 'btn', type: 'button' }, 'Try again')
     again.addEventListener('click', () => {
       this.note?.remove()

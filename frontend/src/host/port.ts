@@ -28,12 +28,12 @@ export class EditorPort {
     private readonly events: PortEvents,
   ) {}
 
-  /** Listens first and only then loads the iframe: it asks once, and must not ask before anybody hears. */
+  /** Answers the iframe, which the page itself has opened: it asks again and again until somebody hears. */
   start(): void {
     addEventListener('message', (event) => {
       if (isReady(event, this.frame.contentWindow, this.origin)) this.hand()
     })
-    this.load()
+    this.expect()
   }
 
   get open(): boolean {
@@ -48,14 +48,14 @@ export class EditorPort {
   retry(): void {
     this.port?.close()
     this.port = null
-    this.load()
-  }
-
-  private load(): void {
-    const address = new URL(this.frame.dataset.src ?? '')
-    if (this.events.compiled()) address.pathname = '/again.html'
+    const address = new URL(this.frame.src)
+    address.pathname = this.events.compiled() ? '/again.html' : '/'
     address.searchParams.set('theme', this.events.greeting().theme)
     this.frame.src = address.href
+    this.expect()
+  }
+
+  private expect(): void {
     clearTimeout(this.timer)
     this.timer = setTimeout(() => this.events.missing(), HANDSHAKE_MS)
   }

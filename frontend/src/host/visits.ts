@@ -1,48 +1,34 @@
 /**
  * Whether this browser is likely to have the editor's scripts compiled. Chromium keeps the compiled code of a script at its second
  * use, if that is within three days of the first; from then on `again.html` opens the editor sooner, and before that `editor.html`
- * does (vite.config.ts says why). Kept by the browser for one build of the editor; where storage is refused, nothing is expected.
+ * does (vite.config.ts says why). It is a cookie, for one build of the editor, so that the server can write the right address into
+ * the page: an iframe that a script has to open comes a tenth of a second later.
  */
 
-const KEY = 'quickedit:editor-visits'
-/** Milliseconds within which a second use counts (`kCacheTTL` of Chromium's v8_code_cache). */
-const WITHIN = 72 * 3600 * 1000
-
-interface Visits {
-  build: string
-  /** When the editor was opened first, or first again after a pause; milliseconds since 1970. */
-  since: number
-  compiled: boolean
-}
+const NAME = 'editor'
+/** Seconds within which a second use counts (`kCacheTTL` of Chromium's v8_code_cache). */
+const WITHIN = 72 * 3600
+const YEAR = 365 * 24 * 3600
 
 export class EditorVisits {
-  constructor(
-    private readonly build: string,
-    private readonly now: () => number = Date.now,
-  ) {}
+  constructor(private readonly build: string) {}
 
   get compiled(): boolean {
-    return this.read()?.compiled ?? false
+    return this.kept === `compiled:${this.build}`
   }
 
   /** The editor has opened. */
   note(): void {
-    const kept = this.read()
-    const again = kept !== null && (kept.compiled || this.now() - kept.since < WITHIN)
-    const visits: Visits = { build: this.build, since: again ? kept.since : this.now(), compiled: again }
-    try {
-      localStorage.setItem(KEY, JSON.stringify(visits))
-    } catch {
-      // storage is full or refused
-    }
+    if (this.compiled || this.kept === `opened:${this.build}`) this.keep('compiled', YEAR)
+    else this.keep('opened', WITHIN)
   }
 
-  private read(): Visits | null {
-    try {
-      const kept = JSON.parse(localStorage.getItem(KEY) ?? 'null') as Visits | null
-      return kept?.build === this.build ? kept : null
-    } catch {
-      return null
-    }
+  private get kept(): string {
+    return document.cookie.match(new RegExp(`(?:^|; )${NAME}=([^;]*)`))?.[1] ?? ''
+  }
+
+  private keep(what: string, seconds: number): void {
+    const secure = location.protocol === 'https:' ? '; Secure' : ''
+    document.cookie = `${NAME}=${what}:${this.build}; Path=/workers; Max-Age=${seconds}; SameSite=Lax${secure}`
   }
 }

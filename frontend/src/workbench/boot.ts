@@ -10,7 +10,7 @@ import { Relay } from './relay'
 
 /** Milliseconds to wait for the port, and between two times of asking: the page around may not be listening yet. */
 const TIMEOUT = 10_000
-const ASK_EVERY = 250
+const ASK_EVERY = 60
 /** Milliseconds without the workspace before it is said what is missing. */
 const PATIENCE = 3000
 
