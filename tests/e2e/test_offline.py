@@ -85,6 +85,21 @@ def test_a_connection_lost_while_the_language_client_starts_is_no_error(site: Si
     expect(edit.editor.locator(".notification-toast")).to_have_count(0)
 
 
+def test_an_editor_that_does_not_answer_is_told_of_and_opens_at_the_next_try(site: Site, ada: Person) -> None:
+    site.make_worker("silent")
+    page = ada.tab()
+    page.emulate_media(color_scheme="dark")
+    page.route(lambda url: "//editor.localhost" in url, lambda route: route.abort())
+    page.goto(site.url("/workers/silent/edit"))
+    note = page.get_by_role("alert").filter(has_text="The editor did not answer")
+    expect(note).to_contain_text(f"editor.localhost:{site.live.port}", timeout=DEADLINE_MS)
+    page.unroute_all()
+    note.get_by_role("button", name="Try again").click()
+    edit = EditPage(page).wait_until_ready()
+    expect(note).to_have_count(0)
+    expect(edit.editor.locator("html")).to_have_attribute("data-theme", "dark")
+
+
 def test_an_editor_that_hears_late_of_a_reconnect_goes_on(site: Site, ada: Person) -> None:
     """It is too busy to hear at once that the connection went and came back: what it still says to the old one must not be
     the first word on the new one, which the server would end for good."""
