@@ -215,12 +215,14 @@ class Ready(Message, frozen=True, tag="ready"):
 
 
 class Unparsed(Message, frozen=True, tag="unparsed"):
-    """A changed module does not parse: the last good program still answers. ``line`` and ``column`` are 1-based."""
+    """A changed module does not parse. ``line`` and ``column`` are 1-based. ``stays`` where the last good program still
+    answers; where there is none, every answer is the page that says what does not parse."""
 
     path: str
     line: int
     column: int
     message: str
+    stays: bool = True
 
 
 class NeedModules(Message, frozen=True, tag="need-modules"):

@@ -232,12 +232,13 @@ class Programs:
                 meta["environment"] = self._children.place(environment)
             child = await self._children.load(modules, meta, desk, program.key)
         except DoesNotParse as error:
-            unparsed = Unparsed(error.path, error.line, error.column, error.message)
-            if slot.run is None or slot.run.failure is not None or _differs_in_kind(slot.run.program, program):
+            run = slot.run
+            stays = run is not None and run.failure is None and not _differs_in_kind(run.program, program)
+            if not stays:
                 self._swap(slot, Run(program, None, failures.syntax_report(error, modules)))
             elif slot.wanted is program:
                 slot.wanted = None
-            return unparsed
+            return Unparsed(error.path, error.line, error.column, error.message, stays)
         except Exception as error:
             log.exception("A program could not be loaded")
             raise Unavailable(f"The sandbox could not run the program: {error}") from error

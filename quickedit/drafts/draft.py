@@ -177,6 +177,11 @@ def _failed(head: Head, code: str, message: str, hint: str) -> wire.PreviewFaile
 def _event(head: Head, result: Ready | Unparsed, started: float) -> Event:
     if isinstance(result, Unparsed):
         return wire.PreviewUnparsedToClient(
-            revision=head.revision, path=result.path, line=result.line, column=result.column, message=result.message
+            revision=head.revision,
+            path=result.path,
+            line=result.line,
+            column=result.column,
+            message=result.message,
+            stays=result.stays,
         )
     return wire.PreviewReadyToClient(revision=head.revision, ms=round((time.perf_counter() - started) * 1000, 2))

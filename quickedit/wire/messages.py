@@ -233,13 +233,15 @@ class PreviewReadyToClient(Message, tag="preview.ready"):
 
 
 class PreviewUnparsedToClient(Message, tag="preview.unparsed"):
-    """A changed module does not parse: the preview still answers from the last good draft."""
+    """A changed module does not parse. ``stays`` where the preview still answers from the last good draft; where there is
+    none, it answers with the page that says what does not parse."""
 
     revision: int
     path: str
     line: int
     column: int
     message: str
+    stays: bool = True
 
 
 class PreviewFailedToClient(Message, tag="preview.failed"):

@@ -111,6 +111,15 @@ VALID: dict[str, list[dict[str, Any]]] = {
             "column": 7,
             "message": "invalid syntax",
         },
+        {
+            "t": "preview.unparsed",
+            "revision": 10,
+            "path": "main.py",
+            "line": 1,
+            "column": 1,
+            "message": "invalid syntax",
+            "stays": False,
+        },
         {"t": "preview.failed", "revision": 9, "code": "config", "message": "No main module."},
         {"t": "preview.failed", "revision": 9, "code": "config", "message": "No.", "hint": "Add main.py."},
         {

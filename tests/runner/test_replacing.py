@@ -120,6 +120,7 @@ async def test_a_draft_that_does_not_parse_keeps_the_last_good_page(runner: Runn
     outcome = await runner.web.run(bad, runner.bundles[bad.digest])
     assert isinstance(outcome, Unparsed)
     assert (outcome.path, outcome.line, outcome.message) == ("other.py", 2, "'(' was never closed")
+    assert outcome.stays
     reply = await runner.fetch()
     assert (reply.text, reply.header("x-quickedit-revision")) == ("good", str(good.revision))
     mended = runner.draft(answering("mended"), "draft:p-1")
@@ -133,7 +134,8 @@ async def test_a_first_draft_that_does_not_parse_shows_the_syntax_error(runner: 
     program = runner.draft({"main.py": b"def broken(:\n    pass\n"})
     runner.hosts["p-new"] = runner.hosts["p-other"][0].__class__("p-new", program.key, True, ""), program
     await runner.web.put_host(runner.hosts["p-new"][0])
-    assert isinstance(await runner.web.run(program, runner.bundles[program.digest]), Unparsed)
+    outcome = await runner.web.run(program, runner.bundles[program.digest])
+    assert isinstance(outcome, Unparsed) and not outcome.stays
     reply = await runner.fetch(host="p-new")
     assert reply.status == 500 and "SyntaxError" in reply.text and "def broken(:" in reply.text
 

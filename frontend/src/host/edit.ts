@@ -174,11 +174,11 @@ class EditPage {
         this.isReady(frame.revision)
         break
       case 'preview.unparsed':
-        this.status.behind()
+        this.status.behind(frame.stays === false ? 'does not parse' : 'last good draft')
         this.banner.unparsed(frame)
         break
       case 'preview.failed':
-        this.status.behind()
+        this.status.behind('last good draft')
         this.banner.failed(frame.message, frame.hint ?? '')
         break
       case 'log':

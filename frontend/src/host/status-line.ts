@@ -50,10 +50,9 @@ export class StatusLine {
     this.drawDraft()
   }
 
-  /** The preview stays on the last good draft. */
-  behind(): void {
-    const at = need('#at-ready')
-    at.textContent = 'last good draft'
+  /** The preview does not run the newest draft. */
+  behind(why: 'last good draft' | 'does not parse'): void {
+    need('#at-ready').textContent = why
     // Which draft that is is not known to a page that was opened after it had run.
     if (!this.previewRevision) need('span', this.draft).textContent = 'Draft'
   }
