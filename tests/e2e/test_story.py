@@ -93,6 +93,7 @@ def test_a_module_that_does_not_parse_keeps_the_last_good_page_and_names_the_lin
     edit.replace_all(GREETING.replace("name: str)", "name: str"))
     banner = edit.page.locator(".banner", has_text="greeting.py")
     expect(banner).to_contain_text("line 4", timeout=DEADLINE_MS)
+    expect(banner).to_contain_text("Showing the last good draft.")
     edit.expect_preview("Salve,")
     edit.open("main.py")
     banner.get_by_role("button", name="Go to line").click()
@@ -117,6 +118,20 @@ def test_a_draft_that_does_not_start_cannot_go_live_and_the_dialog_leads_to_the_
     dialog.get_by_role("button", name="Fix greeting.py:1").click()
     expect(dialog).to_have_count(0)
     edit.expect_open("greeting.py")
+
+
+def test_where_no_draft_has_run_nothing_is_said_of_a_last_good_one(site: Site) -> None:
+    edit = site.new_worker("never-good")
+    edit.open("greeting.py")
+    edit.replace_all("import nothing_there\n" + GREETING)
+    edit.expect_preview("nothing_there")
+    edit.replace_all("left = (\n")
+    expect(edit.page.locator(".banner")).to_have_text(
+        re.compile(r"greeting\.py, line 1: .* was never closed\.Go to line$"), timeout=DEADLINE_MS
+    )
+    expect(edit.page.locator("#at-ready")).to_have_text("does not parse")
+    edit.page.get_by_role("button", name="Reload preview").click()
+    edit.expect_preview("was never closed")
 
 
 def test_an_exception_shows_the_error_page_and_a_click_on_a_frame_opens_the_line(site: Site) -> None:
