@@ -35,9 +35,10 @@ def install(loop: asyncio.AbstractEventLoop, emit: Emit) -> None:
 
     def in_loop(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         what = context.get("exception"), str(context.get("message") or "An error in the event loop")
-        # A callback's context says which request it is of.
-        around = getattr(context.get("handle"), "_context", None)
-        if isinstance(around, contextvars.Context):
+        # A callback's context says which request it is of. From Python 3.12 on the loop itself has entered it.
+        handle = context.get("handle")
+        around = getattr(handle, "_context", None)
+        if isinstance(around, contextvars.Context) and not hasattr(handle, "get_context"):
             around.run(tell, *what)
         else:
             tell(*what)

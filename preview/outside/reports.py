@@ -22,6 +22,8 @@ Name = Annotated[str, msgspec.Meta(max_length=1024)]
 Number = Annotated[int, msgspec.Meta(ge=0, le=1 << 31)]
 
 _MAX_DUMPED_FRAMES = 50
+_MAX_NESTED = 32
+"""Reports within reports: over twice what a child makes of causes, contexts and groups."""
 
 
 class Source(msgspec.Struct):
@@ -96,10 +98,22 @@ def checked(payload: bytes) -> dict[str, Any]:
     if len(payload) > protocol.MAX_REPORT:
         raise protocol.ProtocolError(f"an error report of {len(payload)} bytes")
     try:
-        report: dict[str, Any] = msgspec.to_builtins(_decoder.decode(payload))
+        decoded = _decoder.decode(payload)
+        _check_nesting(decoded)
+        report: dict[str, Any] = msgspec.to_builtins(decoded)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise protocol.ProtocolError(f"an error report that is none: {error}") from error
     return report
+
+
+def _check_nesting(report: Report) -> None:
+    """Raises ValueError. How deep a decoder goes before it gives up is Python's to decide, and differs by version."""
+    level = [report]
+    for _ in range(_MAX_NESTED):
+        level = [inner for each in level for inner in (each.cause, each.context, *each.group) if inner is not None]
+        if not level:
+            return
+    raise ValueError(f"reports within reports, more than {_MAX_NESTED}")
 
 
 def limit(

@@ -104,11 +104,12 @@ def no_walls() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def canary() -> Iterator[Path]:
-    """A file of the host that everybody there may read, and its owner change."""
+    """A file of the host that everybody there may read and change: only a wall can forbid it."""
     with tempfile.TemporaryDirectory(prefix="quickedit-test-") as folder:
         path = Path(folder, "canary.txt")
         path.write_text("the canary sings")
-        os.chmod(folder, 0o755)
+        path.chmod(0o666)
+        os.chmod(folder, 0o777)
         yield path
 
 

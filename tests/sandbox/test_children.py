@@ -208,7 +208,7 @@ async def on_fetch(request):
     logs = Logs()
     sandbox.ask(child, logs=logs)
     found = [(record["level"], record["text"].splitlines()[0], record["line"]) for record in logs.records]
-    assert found == [
+    assert found[:6] == [
         ("warning", "UserWarning: old", 10), ("error", "An error that could not be raised", 7), ("error", "caught", 15),
         ("warning", "RuntimeWarning: coroutine 'fails' was never awaited", 16), ("error", found[4][1], 12),
         ("error", "a wait_until() task failed", 5),
@@ -218,12 +218,14 @@ async def on_fetch(request):
     assert "ZeroDivisionError: division by zero\n  at main.py:12" in texts[4]
     assert "ValueError: in the background\n  at main.py:5 in fails" in texts[5]
 
-    # What runs in no request's context counts as nobody's: threads, and tasks that are collected. It is sent by a timer.
-    def nobodys(text: str) -> dict[str, Any] | None:
-        return next((record for record in child.early_logs if text in record["text"]), None)
+    # What runs in no request's context counts as nobody's: threads, and, before Python 3.12, tasks that are collected. It is
+    # sent by a timer.
+    def said(records: list[dict[str, Any]], text: str) -> dict[str, Any] | None:
+        return next((record for record in records if text in record["text"]), None)
 
-    in_thread = sandbox.until(lambda: nobodys("the thread T\nKeyError: 'missing'"))
-    collected = sandbox.until(lambda: nobodys("never retrieved\nValueError: in the background"))
+    in_thread = sandbox.until(lambda: said(child.early_logs, "the thread T\nKeyError: 'missing'"))
+    left = "never retrieved\nValueError: in the background"
+    collected = sandbox.until(lambda: said(logs.records, left) or said(child.early_logs, left))
     assert in_thread and (in_thread["level"], in_thread["line"]) == ("error", 8)
     assert collected and collected["level"] == "error"
     sandbox.kill(child)

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.sandbox
 def refused_namespaces(sandbox: str) -> Children:
     """On a machine that maps no users for root; for an ordinary user no tier A can be refused this way."""
     children = Children(Limits(), spares=1, sandbox=sandbox)
-    children._plan = dataclasses.replace(children._plan, uid_base=(1 << 32) - 10)
+    children._plan = dataclasses.replace(children._plan, uid_width=1 << 32)
     return children
 
 

@@ -22,6 +22,7 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from preview.outside.bindings import d1_sql
 from preview.sandbox import capabilities, landlock, seccomp
@@ -96,7 +97,7 @@ class _Open:
         self.warden = d1_sql.Warden()
         mode = "ro" if live else "rwc"
         self.connection = sqlite3.connect(
-            f"{path.as_uri()}?mode={mode}", uri=True, isolation_level=None, cached_statements=0, timeout=5
+            f"file:{quote(str(path))}?mode={mode}", uri=True, isolation_level=None, cached_statements=0, timeout=5
         )
         if not live:
             self.connection.execute("PRAGMA journal_mode=WAL")

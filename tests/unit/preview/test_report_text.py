@@ -144,6 +144,9 @@ def comparable(text: str) -> str:
     text = re.sub(r"\nHint: [^\n]*\n$", "\n", text)
     if sys.version_info >= (3, 13):  # which prints all lines of an expression, and marks calls
         text = re.sub(r"^[ |]*[~^]+\n", "", text, flags=re.MULTILINE)
+        text = re.sub(r'^([ |]*)(File "[^\n]*\n\1  [^\n]*\n)(?:\1  [^\n]*\n)+', r"\1\2", text, flags=re.MULTILINE)
+    elif sys.version_info < (3, 11, 7):  # which marks a wide character as if it took one column
+        text = re.sub(r"(?<=日本'\], größe\)\n)[ ~^]+\n", "", text)
     return text
 
 
