@@ -29,8 +29,11 @@ class EditPage:
         self.status: Locator = page.locator('[role="status"][data-state]')
 
     def wait_until_ready(self) -> EditPage:
+        """Until the workbench is whole: the History comes last of all its parts, and with it every toolbar is made anew, which
+        can take a button away between the press and the release of a click."""
         expect(self.row("main.py")).to_be_visible(timeout=DEADLINE_MS)
         expect(self.editor.locator(".monaco-editor .view-line span span").first).to_be_visible(timeout=DEADLINE_MS)
+        expect(self.editor.locator(".pane-header", has_text="History")).to_be_visible(timeout=DEADLINE_MS)
         self.wait_until_saved()
         return self
 
