@@ -16,6 +16,7 @@ import { Contents } from './contents'
 import { Cursors } from './cursors'
 import { WorkerFileSystem } from './filesystem'
 import { showImages } from './images'
+import { Later } from './later'
 import type { Link } from './link'
 import { registerLanguages } from './languages/extension'
 import { mainModule } from './main-module'
@@ -123,9 +124,14 @@ export async function start({ link, client, relay, theme, open }: Start): Promis
       onChanged: (call) => (link.on('committed', call), link.on('deployed', call)),
     })
   }
+  const later = new Later(link)
+  const startLanguage = async (): Promise<void> => {
+    const { connectLanguage } = await import('./language')
+    connectLanguage(link, (error) => later.unavailable('Completion', error))
+  }
   const startRest = async (): Promise<void> => {
-    await startLanguage(link).catch(unavailable(link, 'Completion'))
-    await startHistory().catch(unavailable(link, 'The history'))
+    await later.start('Completion', startLanguage)
+    await later.start('The history', startHistory)
   }
   // The language client weighs on the main thread: the first colours come before it.
   void binding.firstColours(LANGUAGE_WAIT).then(() => requestIdleCallback(() => void startRest(), { timeout: LANGUAGE_WAIT }))
@@ -157,18 +163,4 @@ function painted(container: HTMLElement, link: Link): void {
     container.dataset.painted = ''
     link.send({ t: 'booted', ms: Math.round(performance.now()) })
   })
-}
-
-/** The language client is a chunk of its own, wanted only after the first paint. */
-async function startLanguage(link: Link): Promise<void> {
-  const { connectLanguage } = await import('./language')
-  connectLanguage(link, unavailable(link, 'Completion'))
-}
-
-/** Tells a person that a part which comes after the first paint did not. */
-function unavailable(link: Link, part: string): (error: unknown) => void {
-  return (error) => {
-    console.error(part, error)
-    link.send({ t: 'notice', level: 'warning', message: `${part} is not available.`, hint: 'Editing and running work without it. Reload to try again.' })
-  }
 }

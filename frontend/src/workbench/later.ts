@@ -1,0 +1,43 @@
+/**
+ * Parts of the workbench that come after the first paint, each from a script of its own. Where that cannot be had, as the connection has
+ * just gone, it is tried again when the connection is back; where it never comes, a person is told.
+ */
+import type { Link } from './link'
+
+const TRIES = 4
+/** Milliseconds between two tries where no connection comes back: what failed may have been the script alone. */
+const PAUSE = 5000
+
+export class Later {
+  private waiting: (() => void)[] = []
+
+  constructor(private readonly link: Link) {
+    link.on('connection', ({ open }) => {
+      if (open) for (const go of this.waiting.splice(0)) go()
+    })
+  }
+
+  async start(part: string, start: () => Promise<void>): Promise<void> {
+    for (let left = TRIES - 1; ; left--) {
+      try {
+        return await start()
+      } catch (error) {
+        if (left === 0) return this.unavailable(part, error)
+        await this.nextChance()
+      }
+    }
+  }
+
+  /** Tells a person that a part is not there. */
+  unavailable(part: string, error: unknown): void {
+    console.error(part, error)
+    this.link.send({ t: 'notice', level: 'warning', message: `${part} is not available.`, hint: 'Editing and running work without it. Reload to try again.' })
+  }
+
+  private nextChance(): Promise<void> {
+    return new Promise((resolve) => {
+      this.waiting.push(resolve)
+      setTimeout(resolve, PAUSE)
+    })
+  }
+}
