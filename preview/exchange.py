@@ -222,7 +222,7 @@ class Unparsed(Message, frozen=True, tag="unparsed"):
     line: int
     column: int
     message: str
-    stays: bool = True
+    stays: bool
 
 
 class NeedModules(Message, frozen=True, tag="need-modules"):

@@ -53,7 +53,9 @@ def editor_policy() -> str:
     ))  # fmt: skip
 
 
-PERMISSIONS = "camera=(), microphone=(), geolocation=(), payment=(), usb=(), serial=(), browsing-topics=()"
+PERMISSIONS = (
+    "camera=(), microphone=(), geolocation=(), payment=(), usb=(), serial=(), bluetooth=(), browsing-topics=()"
+)
 
 
 def page_headers() -> dict[str, str]:

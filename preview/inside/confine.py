@@ -6,9 +6,10 @@ goes on with less than it was told to set up.
 
 from __future__ import annotations
 
+import functools
 import os
 import socket
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,13 +25,13 @@ _RULESET = 4
 
 @dataclass(frozen=True)
 class Walls:
-    """What the zygote makes once, and each child puts up: the seccomp program, ready where it is known what number the
-    process will have, and a Landlock ruleset's descriptor.
+    """What the zygote makes once, and each child puts up: what installs the seccomp program, None where there is none, and a
+    Landlock ruleset's descriptor.
 
     The ruleset is -1 where each child makes its own, since its folders are not there before.
     """
 
-    filters: bytes | seccomp.Filter | None = None
+    install_filter: Callable[[], None] | None = None
     ruleset: int = -1
 
 
@@ -39,13 +40,13 @@ def prepare(plan: Plan) -> Walls:
     if plan.tier == "off":
         return Walls()
     if plan.tier == "A":
-        return Walls(seccomp.Filter(seccomp.program(), own=1))
-    filters, rules = None, -1
+        return Walls(seccomp.Filter(seccomp.program(), own=1).install)  # each child is the first of its pid namespace
+    install, rules = None, -1
     if "seccomp" not in plan.without:
-        filters = seccomp.program(shared=True)
+        install = functools.partial(seccomp.install, seccomp.program(shared=True))
     if "landlock" not in plan.without:
         rules = landlock.ruleset(read=plan.read, use=plan.use, browse=plan.browse, version=plan.landlock)
-    return Walls(filters, rules)
+    return Walls(install, rules)
 
 
 def share(plan: Plan) -> None:
@@ -87,10 +88,8 @@ def enter(plan: Plan, walls: Walls, birth: Birth, own: Collection[int]) -> socke
         os.close(_RULESET)
     os.chdir("/worker" if plan.tier == "A" else "/")
     channel = socket.socket(fileno=CHANNEL)
-    if isinstance(walls.filters, seccomp.Filter):
-        walls.filters.install()
-    elif walls.filters is not None:
-        seccomp.install(walls.filters)
+    if walls.install_filter is not None:
+        walls.install_filter()
     return channel
 
 

@@ -241,7 +241,7 @@ class PreviewUnparsedToClient(Message, tag="preview.unparsed"):
     line: int
     column: int
     message: str
-    stays: bool = True
+    stays: bool
 
 
 class PreviewFailedToClient(Message, tag="preview.failed"):

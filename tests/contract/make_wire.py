@@ -110,6 +110,7 @@ VALID: dict[str, list[dict[str, Any]]] = {
             "line": 3,
             "column": 7,
             "message": "invalid syntax",
+            "stays": True,
         },
         {
             "t": "preview.unparsed",

@@ -13,7 +13,7 @@ export interface Unparsed {
   line: number
   message: string
   /** Whether the last good draft still answers. */
-  stays?: boolean
+  stays: boolean
 }
 
 export class PreviewBanner {
@@ -27,7 +27,7 @@ export class PreviewBanner {
   /** Names the line 600 ms after the last keystroke. */
   unparsed(problem: Unparsed): void {
     this.hold(() =>
-      this.row('', 'warning', h('span', { class: 'cut grow', title: problem.message }, h('b', {}, `${problem.path}, line ${problem.line}`), `: ${problem.message}.${problem.stays === false ? '' : ' Showing the last good draft.'}`), 'Go to line', () => this.open(problem)),
+      this.row('', 'warning', h('span', { class: 'cut grow', title: problem.message }, h('b', {}, `${problem.path}, line ${problem.line}`), `: ${problem.message}.${problem.stays ? ' Showing the last good draft.' : ''}`), 'Go to line', () => this.open(problem)),
     )
   }
 

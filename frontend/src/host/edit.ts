@@ -174,7 +174,7 @@ class EditPage {
         this.isReady(frame.revision)
         break
       case 'preview.unparsed':
-        this.status.behind(frame.stays === false ? 'does not parse' : 'last good draft')
+        this.status.behind(frame.stays ? 'last good draft' : 'does not parse')
         this.banner.unparsed(frame)
         break
       case 'preview.failed':

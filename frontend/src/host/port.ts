@@ -14,8 +14,6 @@ export interface PortEvents {
   /** The iframe did not answer in time. */
   missing(): void
   greeting(): { theme: Theme; open: { path: string; line: number } | null }
-  /** Whether the browser is likely to have the editor's scripts compiled. */
-  compiled(): boolean
 }
 
 export class EditorPort {
@@ -49,7 +47,6 @@ export class EditorPort {
     this.port?.close()
     this.port = null
     const address = new URL(this.frame.src)
-    address.pathname = this.events.compiled() ? '/again.html' : '/'
     address.searchParams.set('theme', this.events.greeting().theme)
     this.frame.src = address.href
     this.expect()

@@ -63,7 +63,6 @@ export class Session {
       frame: (text) => this.fromEditor(text),
       opened: () => this.portOpened(),
       missing: () => events.port('missing'),
-      compiled: () => this.visits.compiled,
       greeting: () => ({ theme: theme(), open: this.waitingOpen && { path: this.waitingOpen.path, line: this.waitingOpen.line } }),
     })
   }

@@ -420,7 +420,7 @@ export interface PreviewUnparsedToClient {
   line: number
   column: number
   message: string
-  stays?: boolean
+  stays: boolean
 }
 
 /** The draft could not be run at all: no main module, the runner is away, over a limit. */
@@ -636,7 +636,7 @@ export const SHAPES: Readonly<Record<string, Fields>> = {
   LspToClient: {"body": ["object", true]},
   PreviewAddressToClient: {"origin": ["string", true], "tier": ["string", true], "python": ["string", true]},
   PreviewReadyToClient: {"revision": ["int", true], "ms": ["number", true]},
-  PreviewUnparsedToClient: {"revision": ["int", true], "path": ["string", true], "line": ["int", true], "column": ["int", true], "message": ["string", true], "stays": ["boolean", false]},
+  PreviewUnparsedToClient: {"revision": ["int", true], "path": ["string", true], "line": ["int", true], "column": ["int", true], "message": ["string", true], "stays": ["boolean", true]},
   PreviewFailedToClient: {"revision": ["int", true], "code": ["string", true], "message": ["string", true], "hint": ["string", false]},
   LogRecord: {"level": ["string", true], "text": ["string", true], "at": ["int", true], "path": ["string", false], "line": ["int", false]},
   LogToClient: {"request": ["string", true], "method": ["string", true], "path": ["string", true], "status": ["int", true], "ms": ["number", true], "at": ["int", true], "revision": ["int", true], "records": [["list", ["struct", "LogRecord"]], true], "dropped": ["int", false]},

@@ -96,6 +96,7 @@ class _Open:
         self.path = path
         self.warden = d1_sql.Warden()
         mode = "ro" if live else "rwc"
+        # Not Path.as_uri, which imports what it needs only now: too late, behind the walls.
         self.connection = sqlite3.connect(
             f"file:{quote(str(path))}?mode={mode}", uri=True, isolation_level=None, cached_statements=0, timeout=5
         )
