@@ -8,6 +8,8 @@ import { join } from 'node:path'
 import { brotliCompress, constants } from 'node:zlib'
 import { promisify } from 'node:util'
 import { defineConfig, type HtmlTagDescriptor, type Plugin } from 'vite'
+import { leaveOut } from './left-out.ts'
+import { settleExtensions } from './settled-extensions.ts'
 
 const HOST_ENTRIES = ['src/host/edit.ts', 'src/host/pages.ts']
 const COMPRESSIBLE = /\.(js|css|html|json|svg|wasm|ttf|map|tmLanguage)$/
@@ -84,7 +86,8 @@ function pageForCompiled(): Plugin {
  */
 const LAYERS = [
   { name: 'preload-helper', test: /vite.preload-helper/ }, // Vite's own; small, and wanted by the first chunk of all
-  { name: 'vs-editor', test: /monaco-vscode-api.vscode.src.vs.(base|platform|editor)./ },
+  { name: 'vs-base', test: /monaco-vscode-api.vscode.src.vs.(base|platform)./ },
+  { name: 'vs-editor', test: /monaco-vscode-api.vscode.src.vs.editor./ },
   { name: 'vs-workbench', test: /monaco-vscode-api.vscode.src.vs.workbench.(?!api.)/ },
   { name: 'vs-extension-api', test: /monaco-vscode-api.vscode.src.vs.workbench.api./ },
 ]
@@ -93,7 +96,7 @@ export default defineConfig({
   base: './',
   worker: { format: 'es' },
   resolve: { dedupe: ['vscode', '@codingame/monaco-vscode-api'] },
-  plugins: [preloadWorkbench(), pageForCompiled(), precompress()],
+  plugins: [leaveOut(), settleExtensions(), preloadWorkbench(), pageForCompiled(), precompress()],
   build: {
     target: 'es2022',
     outDir: 'dist',

@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 from tests.e2e.conftest import Site
 from tests.e2e.people import Person, member, signed_in, stranger
 from tests.e2e.typists import Typist, until_equal
-from tests.e2e.workbench import DEADLINE_MS, EditPage
+from tests.e2e.workbench import DEADLINE_MS, HISTORY, EditPage
 from tests.support import wait_until
 
 FILE = "greeting.py"
@@ -122,7 +122,7 @@ def test_H1_H3_the_history_shows_changes_in_the_diff_editor_and_restores_what_wa
     after = "def greet(name: str) -> str:\n    return f'Salve, {name}'\n"
     edit.replace_all(after)
     edit.wait_until_saved()
-    edit.editor.get_by_role("button", name=re.compile("^History .*Section$")).click()
+    edit.editor.get_by_role("button", name=HISTORY).click()
     entries = edit.editor.locator(".customview-tree .monaco-list-row")
     expect(entries).to_have_count(2, timeout=DEADLINE_MS)
     expect(entries.last).to_contain_text("v1 live")

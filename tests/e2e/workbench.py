@@ -18,6 +18,9 @@ Object.defineProperty(MessagePort.prototype, 'onmessage', {
 """
 """Every message reaches its listener a second and a half late."""
 
+HISTORY = re.compile("^History .*Section$")
+"""The header of that pane of the explorer: there is an «Explorer Section: history» as well where a worker is named so."""
+
 
 class EditPage:
     """One open worker in one browser tab."""
@@ -29,11 +32,11 @@ class EditPage:
         self.status: Locator = page.locator('[role="status"][data-state]')
 
     def wait_until_ready(self) -> EditPage:
-        """Until the workbench is whole: the History comes last of all its parts, and with it every toolbar is made anew, which
-        can take a button away between the press and the release of a click."""
+        """Until a person would begin: the modules are listed, the open one has its colours, all panes are there. Completion and
+        the content of the History come a moment later."""
         expect(self.row("main.py")).to_be_visible(timeout=DEADLINE_MS)
         expect(self.editor.locator(".monaco-editor .view-line span span").first).to_be_visible(timeout=DEADLINE_MS)
-        expect(self.editor.locator(".pane-header", has_text="History")).to_be_visible(timeout=DEADLINE_MS)
+        expect(self.editor.get_by_role("button", name=HISTORY)).to_be_visible(timeout=DEADLINE_MS)
         self.wait_until_saved()
         return self
 

@@ -15,7 +15,7 @@ interface Answer {
   same: number
 }
 
-export function takeArchives(container: HTMLElement, link: Link, worker: string, window: typeof vscode.window): void {
+export function takeArchives(container: HTMLElement, link: Link, worker: string, api: () => Promise<typeof vscode>): void {
   container.addEventListener('drop', (event) => {
     const dropped = [...(event.dataTransfer?.files ?? [])]
     if (dropped.length === 0 || !dropped.every((file) => /\.zip$/i.test(file.name))) return
@@ -24,6 +24,7 @@ export function takeArchives(container: HTMLElement, link: Link, worker: string,
     // Whoever shows a drop target hears that it is over.
     container.dispatchEvent(new DragEvent('dragend', { bubbles: true }))
     void (async () => {
+      const { window } = await api()
       for (const file of dropped) await unpack(file, link, worker, window)
     })()
   }, { capture: true })

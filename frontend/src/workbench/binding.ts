@@ -22,6 +22,7 @@ const MOVE_TIME = 3000
 
 export class Binding {
   private readonly views = new Map<string, View>()
+  private readonly coloured = Promise.withResolvers<void>()
   private readonly stash = new Map<string, { text: Text; past: SingleModelEditStackElement[] }>()
 
   private constructor(
@@ -67,18 +68,9 @@ export class Binding {
     this.files.touch(file)
   }
 
-  /** Settles when the open file has its colours, or after `ms`. */
+  /** Settles when a file that is open has its colours, or after `ms`. */
   firstColours(ms: number): Promise<void> {
-    const [view] = this.views.values()
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms)
-      // In the class, not in the public type.
-      const watch = (view?.model as TextModel | undefined)?.onDidChangeTokens(() => {
-        clearTimeout(timer)
-        watch?.dispose()
-        resolve()
-      })
-    })
+    return Promise.race([this.coloured.promise, new Promise<void>((resolve) => setTimeout(resolve, ms))])
   }
 
   private attach(model: ITextModel): void {
@@ -89,6 +81,11 @@ export class Binding {
       if (this.views.get(file) === view) this.views.delete(file)
     })
     this.views.set(file, view)
+    // In the class, not in the public type.
+    const watch = (model as TextModel).onDidChangeTokens(() => {
+      watch.dispose()
+      this.coloured.resolve()
+    })
     this.restoreUndo(file, model)
   }
 

@@ -1,8 +1,10 @@
 /**
- * Quick Edit's own commands in the workbench, as an extension that runs in the page: Ctrl+S runs the draft, and the host
- * page's keys reach it from inside the frame. Made once by `workbench`.
+ * Quick Edit's own commands in the workbench: Ctrl+S runs the draft, and the host page's keys reach it from inside the frame. They and
+ * the History's view are contributed as an extension, registered by `workbench` before it starts; nothing here waits for what runs one.
  */
-import { ExtensionHostKind, registerExtension } from '@codingame/monaco-vscode-api/extensions'
+import { ExtensionHostKind, type RegisterLocalProcessExtensionResult, registerExtension } from '@codingame/monaco-vscode-api/extensions'
+import { CommandsRegistry } from '@codingame/monaco-vscode-api/vscode/vs/platform/commands/common/commands'
+import { historyContributions } from './history-contributions'
 import type { Link } from './link'
 
 /** Host page keys: the name in the `key` frame, its title in the palette, its keybinding. */
@@ -22,9 +24,13 @@ export interface Actions {
   run(): void
 }
 
-export async function registerCommands(link: Link, actions: Actions): Promise<typeof import('vscode')> {
+/** The extension that Quick Edit is to VS Code. */
+export function registerCommands(link: Link, actions: Actions): RegisterLocalProcessExtensionResult {
+  CommandsRegistry.registerCommand('quickedit.run', () => actions.run())
+  for (const { name } of HOST_KEYS) CommandsRegistry.registerCommand(`quickedit.${name}`, () => link.send({ t: 'key', name }))
   const run = { command: 'quickedit.run', key: 'ctrl+s', mac: 'cmd+s', when: 'resourceScheme == file' }
-  const extension = registerExtension(
+  const history = historyContributions()
+  return registerExtension(
     {
       name: 'quick-edit',
       publisher: 'quick-edit',
@@ -35,17 +41,14 @@ export async function registerCommands(link: Link, actions: Actions): Promise<ty
         commands: [
           { command: 'quickedit.run', title: 'Run the Draft Now', category: 'Quick Edit', icon: '$(play)' },
           ...HOST_KEYS.map(({ name, title }) => ({ command: `quickedit.${name}`, title, category: 'Quick Edit' })),
+          ...history.commands,
         ],
         keybindings: [run, ...HOST_KEYS.map(({ name, key, mac }) => ({ command: `quickedit.${name}`, key, mac: mac ?? key }))],
-        menus: { 'editor/title': [{ command: 'quickedit.run', when: 'resourceLangId == python', group: 'navigation' }] },
+        views: history.views,
+        menus: { 'editor/title': [{ command: 'quickedit.run', when: 'resourceLangId == python', group: 'navigation' }], ...history.menus },
         languages: [{ id: 'ini', extensions: ['.cfg'] }],
       },
     },
     ExtensionHostKind.LocalProcess,
   )
-  const vscode = await extension.getApi()
-  await extension.setAsDefaultApi()
-  vscode.commands.registerCommand('quickedit.run', () => actions.run())
-  for (const { name } of HOST_KEYS) vscode.commands.registerCommand(`quickedit.${name}`, () => link.send({ t: 'key', name }))
-  return vscode
 }

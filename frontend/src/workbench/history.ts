@@ -3,11 +3,10 @@
  * was before it in VS Code's diff editor, and «restore this revision». A lazy chunk, loaded by `workbench` after the first
  * paint. Everything is read from the server's log (rules H1–H4); nothing is kept here.
  */
-import { ExtensionHostKind, registerExtension } from '@codingame/monaco-vscode-api/extensions'
 import type * as vscode from 'vscode'
 import { type Entry, type EntryFile, type HistoryApi, type LiveVersion, describe, interval } from './history-api'
+import { VIEW } from './history-contributions'
 import { toPath, toUri } from './space'
-import { RESTORE, RESTORE_ALL } from './wording'
 
 export interface HistoryParts {
   api: HistoryApi
@@ -28,54 +27,10 @@ type Node =
   | { kind: 'note'; text: string }
 
 const SCHEME = 'quickedit-history'
-const VIEW = 'quickedit.history'
 /** Milliseconds of quiet before the view is read again. */
 const SETTLE = 1500
 
-const command = (name: string, title: string, icon?: string) => ({ command: `${VIEW}.${name}`, title, category: 'History', ...(icon ? { icon: `$(${icon})` } : {}) })
-
-function extension() {
-  const where = (items: string): string => `view == ${VIEW} && viewItem =~ /${items}/`
-  return registerExtension(
-    {
-      name: 'quick-edit-history',
-      publisher: 'quick-edit',
-      version: '1.0.0',
-      engines: { vscode: '*' },
-      extensionKind: ['ui'],
-      contributes: {
-        views: { explorer: [{ id: VIEW, name: 'History', visibility: 'collapsed' }] },
-        commands: [
-          command('all', 'Show the History of All Files', 'files'),
-          command('file', 'Show the History of the Open File', 'file'),
-          command('refresh', 'Refresh', 'refresh'),
-          command('restore', RESTORE, 'discard'),
-          command('restoreAll', RESTORE_ALL, 'discard'),
-          command('compare', 'Compare with Now', 'git-compare'),
-          command('open', 'Show the Change'),
-          command('more', 'Show Older Changes'),
-        ],
-        menus: {
-          'view/title': [
-            { command: `${VIEW}.all`, when: `view == ${VIEW} && ${VIEW}.scope != all`, group: 'navigation@1' },
-            { command: `${VIEW}.file`, when: `view == ${VIEW} && ${VIEW}.scope == all`, group: 'navigation@1' },
-            { command: `${VIEW}.refresh`, when: `view == ${VIEW}`, group: 'navigation@2' },
-          ],
-          'view/item/context': [
-            { command: `${VIEW}.restore`, when: `${where('restorable')} && ${VIEW}.writable`, group: 'inline@2' },
-            { command: `${VIEW}.restoreAll`, when: `${where('entry')} && ${VIEW}.writable`, group: 'inline@2' },
-            { command: `${VIEW}.compare`, when: where('comparable'), group: 'inline@1' },
-          ],
-          commandPalette: ['restore', 'restoreAll', 'compare', 'open', 'more', 'refresh'].map((name) => ({ command: `${VIEW}.${name}`, when: 'false' })),
-        },
-      },
-    },
-    ExtensionHostKind.LocalProcess,
-  )
-}
-
-export async function showHistory(parts: HistoryParts): Promise<void> {
-  const api = await extension().getApi()
+export function showHistory(api: typeof vscode, parts: HistoryParts): void {
   new History(api, parts)
 }
 

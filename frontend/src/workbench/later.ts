@@ -8,6 +8,15 @@ const TRIES = 4
 /** Milliseconds between two tries where no connection comes back: what failed may have been the script alone. */
 const PAUSE = 5000
 
+/** What is begun at the first call and shared by all; begun anew by the next call where it has failed. */
+export function once<T>(begin: () => Promise<T>): () => Promise<T> {
+  let begun: Promise<T> | undefined
+  return () => (begun ??= begin().catch((error: unknown) => {
+    begun = undefined
+    throw error
+  }))
+}
+
 export class Later {
   private waiting: (() => void)[] = []
 

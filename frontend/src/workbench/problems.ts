@@ -2,18 +2,18 @@
  * A module that does not parse, as the server found it, in VS Code's Problems and under the text: with no language server at
  * all the person sees where. Set up by `workbench`; the language client's own diagnostics stand beside it.
  */
-import type * as api from 'vscode'
+import type { IMarkerService } from '@codingame/monaco-vscode-api'
+import { MarkerSeverity } from '@codingame/monaco-vscode-api/vscode/vs/platform/markers/common/markers'
 import type { Link } from './link'
 import { toUri } from './space'
 
-export function showProblems(vscode: typeof api, link: Link): void {
-  const problems = vscode.languages.createDiagnosticCollection('Quick Edit')
+const OWNER = 'Quick Edit'
+
+export function showProblems(markers: IMarkerService, link: Link): void {
   link.on('preview.unparsed', ({ path, line, column, message }) => {
-    const at = new vscode.Position(Math.max(0, line - 1), Math.max(0, column - 1))
-    const problem = new vscode.Diagnostic(new vscode.Range(at, at.translate(0, 1)), message, vscode.DiagnosticSeverity.Error)
-    problem.source = 'preview'
-    problems.clear()
-    problems.set(toUri(path) as unknown as api.Uri, [problem])
+    const [startLineNumber, startColumn] = [Math.max(1, line), Math.max(1, column)]
+    const marker = { severity: MarkerSeverity.Error, message, source: 'preview', startLineNumber, startColumn, endLineNumber: startLineNumber, endColumn: startColumn + 1 }
+    markers.changeAll(OWNER, [{ resource: toUri(path), marker }])
   })
-  link.on('preview.ready', () => problems.clear())
+  link.on('preview.ready', () => markers.changeAll(OWNER, []))
 }

@@ -2,7 +2,7 @@
  * Builds the VS Code workbench over the replica and keeps it there: its one entry is `start`, called by `boot` once the
  * first snapshot is here. Everything that VS Code weighs is imported from this chunk.
  */
-import { ICommandService, IEditorService, getService, initialize } from '@codingame/monaco-vscode-api'
+import { ICommandService, IEditorService, IMarkerService, getService, initialize } from '@codingame/monaco-vscode-api'
 import { getUserConfiguration, initUserConfiguration, updateUserConfiguration } from '@codingame/monaco-vscode-configuration-service-override'
 import { registerFileSystemOverlay } from '@codingame/monaco-vscode-files-service-override'
 import { isCancellationError } from '@codingame/monaco-vscode-api/vscode/vs/base/common/errors'
@@ -16,7 +16,7 @@ import { Contents } from './contents'
 import { Cursors } from './cursors'
 import { WorkerFileSystem } from './filesystem'
 import { showImages } from './images'
-import { Later } from './later'
+import { Later, once } from './later'
 import type { Link } from './link'
 import { registerLanguages } from './languages/extension'
 import { mainModule } from './main-module'
@@ -31,8 +31,8 @@ import { correctSentences } from './wording'
 /** Pixels of width under which the side bar would leave too little for the text. */
 const NARROW = 600
 
-/** Milliseconds that the language client waits for the first colours at most, and as many more while the page is busy. */
-const LANGUAGE_WAIT = 2000
+/** Milliseconds that extensions wait for the first colours at most, and as many more while the page is busy. */
+const EXTENSIONS_WAIT = 2000
 
 /** The one setting that the host page changes, in the text of the settings file. */
 const THEME_SETTING = /"workbench\.colorTheme"\s*:\s*"[^"]*"/
@@ -63,6 +63,7 @@ export async function start({ link, client, relay, theme, open }: Start): Promis
   correctSentences()
   provideWorkers()
   registerLanguages()
+  const extension = registerCommands(link, { run: () => client.run() })
   registerFileSystemOverlay(1, files)
   await initUserConfiguration(settings(theme))
   const first = open?.path ?? firstFile(client)
@@ -78,7 +79,7 @@ export async function start({ link, client, relay, theme, open }: Start): Promis
   showImages(files)
   const binding = await Binding.create(client, files)
   const tree = await TreeView.create(client, files, binding)
-  const [editors, commands] = await Promise.all([getService(IEditorService), getService(ICommandService)])
+  const [editors, commands, markers] = await Promise.all([getService(IEditorService), getService(ICommandService), getService(IMarkerService)])
   const reveal = (path: string, line: number, focus: boolean): void => {
     if (!files.files.has(path)) return
     const selection = { startLineNumber: line, startColumn: 1 }
@@ -105,18 +106,24 @@ export async function start({ link, client, relay, theme, open }: Start): Promis
   if (container.clientWidth < NARROW) await commands.executeCommand('workbench.action.closeSidebar')
   if (open) reveal(open.path, open.line, false)
   painted(container, link)
-  const vscode = await registerCommands(link, { run: () => client.run() })
-  showProblems(vscode, link)
-  takeArchives(container, link, client.worker, vscode.window)
+  showProblems(markers, link)
+  const extensions = once(async () => (await import('./extension-host')).startExtensionHost(extension))
+  takeArchives(container, link, client.worker, extensions)
   // One after the other: two writes of the settings at once may end in the wrong order.
   let themed = Promise.resolve()
   link.on('theme', (frame) => void (themed = themed.then(() => setTheme(frame.theme)).catch(console.error)))
   client.onRole = () => files.roleChanged()
   link.on('open', (frame) => reveal(frame.path, frame.line, frame.focus ?? true))
   link.on('focus', () => void commands.executeCommand('workbench.action.focusActiveEditorGroup'))
+  const later = new Later(link)
+  const startLanguage = async (): Promise<void> => {
+    await extensions()
+    const { connectLanguage } = await import('./language')
+    connectLanguage(link, (error) => later.unavailable('Completion', error))
+  }
   const startHistory = async (): Promise<void> => {
-    const [{ showHistory }, { HistoryApi }] = await Promise.all([import('./history'), import('./history-api')])
-    await showHistory({
+    const [vscode, { showHistory }, { HistoryApi }] = await Promise.all([extensions(), import('./history'), import('./history-api')])
+    showHistory(vscode, {
       api: new HistoryApi(link, client.worker),
       fileAt: (path) => files.files.get(path),
       pathOf: (file) => files.pathOf(file),
@@ -124,17 +131,12 @@ export async function start({ link, client, relay, theme, open }: Start): Promis
       onChanged: (call) => (link.on('committed', call), link.on('deployed', call)),
     })
   }
-  const later = new Later(link)
-  const startLanguage = async (): Promise<void> => {
-    const { connectLanguage } = await import('./language')
-    connectLanguage(link, (error) => later.unavailable('Completion', error))
-  }
   const startRest = async (): Promise<void> => {
     await later.start('Completion', startLanguage)
     await later.start('The history', startHistory)
   }
-  // The language client weighs on the main thread: the first colours come before it.
-  void binding.firstColours(LANGUAGE_WAIT).then(() => requestIdleCallback(() => void startRest(), { timeout: LANGUAGE_WAIT }))
+  // They weigh on the main thread: the first colours come before them.
+  void binding.firstColours(EXTENSIONS_WAIT).then(() => requestIdleCallback(() => void startRest(), { timeout: EXTENSIONS_WAIT }))
 }
 
 function firstFile(client: SyncClient): string | null {

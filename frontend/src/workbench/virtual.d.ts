@@ -1,0 +1,2 @@
+/** Made by the build (left-out.ts). */
+declare module 'virtual:extension-answers'
