@@ -11,17 +11,16 @@ import logging
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from preview import protocol
-from preview.outside import calls, process, reports
-from preview.outside.budget import Budget
+from preview.outside import calls, reports
 from preview.outside.limits import Limits
 from preview.outside.link import MAX_WAITING, Link, Loaded, Unparsed
 from preview.outside.outcomes import DoesNotParse, Exit
+from preview.outside.overrun import Overrun
 from preview.outside.requests import Answer, Asker, Failure, OnLog, Pending, Requests
 from preview.outside.zygote import Forked
 from preview.protocol import Kind
@@ -29,26 +28,14 @@ from preview.protocol import Kind
 log = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder().encode
 
-GRACE = 1.0
-"""Seconds from the signal at a limit to the kill. In them the child names the line where it is."""
-_DUMP = 0.8  # of GRACE: then faulthandler writes down where a C function is that never returns
 _STATUS_WAIT = 0.25  # seconds for the zygote to tell the wait status of a child whose channel ended
 _MAX_EARLY_LOGS = 200
 _MAX_SOURCES = 256 * 1024  # bytes of modules kept to show source lines where the child cannot
-_CPU_SIGNAL, _WALL_SIGNAL, _DUMP_SIGNAL = signal.SIGXCPU, signal.SIGUSR1, signal.SIGUSR2
 
 _ANSWERS = frozenset({
     Kind.RESPONSE, Kind.FAILED, Kind.LOG, Kind.RESPONSE_START, Kind.BODY, Kind.BODY_END, Kind.CREDIT, Kind.WS, Kind.CALL,
     Kind.CALL_CANCEL,
 })  # fmt: skip
-
-
-@dataclass(eq=False, slots=True)
-class _Stopping:
-    """The CPU limit was reached at ``since``; ``dumped`` once faulthandler was asked."""
-
-    since: float
-    dumped: bool = False
 
 
 class Child:
@@ -79,16 +66,15 @@ class Child:
         self.pid = forked.host_pid()
         self.fell_with_zygote = False
         """Whether it died because the whole sandbox did: through no fault of its worker, which may be loaded again."""
-        self._budget = Budget(time.monotonic())
         self._forked = forked
         self._limits = limits
         self._on_gone = on_gone
-        self._count_threads = count_threads
         self._leave_group: Callable[[], bool] | None = None
         self._link = Link(self, limits)
         self._requests = Requests(self._link.send, self._link.room, self._fewer)
         self._link.requests = self._requests
-        self._stopping: _Stopping | None = None
+        self._overrun = Overrun(forked, limits, self._requests.waiting, self._take_no_more, self._end_at_limit)
+        self._count_threads = count_threads
         self._sources: Mapping[str, bytes] = {}
         self._desk: calls.Desk | None = None
         forked.died.add_done_callback(self._died)
@@ -224,45 +210,14 @@ class Child:
 
     def cpu_seconds(self) -> float:
         """CPU time of all its threads so far; what it was when last read where the process is gone."""
-        used = process.cpu_seconds(self.pid)
-        return self._budget.since if used is None else used
+        return self._overrun.cpu_seconds()
 
     def check_limits(self, now: float) -> None:
-        """Called some times a second. Signals at a limit, and kills where the signal brought nothing within GRACE."""
-        if self._requests:
-            oldest = next(iter(self._requests.waiting), None)
-            self._budget.look(now, self.cpu_seconds(), oldest, self._requests.newest)
-        if self._count_threads and self._stopping is None and process.threads(self.pid) > self._limits.threads:
-            self._stopping = _Stopping(now)
-            self._exit(Exit("limit"))
-            self._end_at_limit("TooManyThreads", f"This worker runs more than {self._limits.threads} threads.")
-        if self._stopping is None and not self._forked.died.done():
-            if self.cpu_seconds() - self._budget.since > self._limits.cpu_s:
-                self._stopping = _Stopping(now)
-                self._exit(Exit("limit"))
-                self._forked.signal(_CPU_SIGNAL)
-        elif self._stopping is not None and now - self._stopping.since > GRACE * _DUMP:
-            if not self._stopping.dumped:
-                self._stopping.dumped = True
-                self._forked.signal(_DUMP_SIGNAL)
-            elif now - self._stopping.since > GRACE:
-                message = f"This worker used more than {self._limits.cpu_s:g} s of CPU time."
-                self._end_at_limit("CPULimitExceeded", message)
-        for number, pending in list(self._requests.waiting.items()):
-            if now >= pending.deadline:
-                self._check_wall(number, pending, now)
+        """Called some times a second."""
+        self._overrun.check(now, busy=self.busy, newest=self._requests.newest, count_threads=self._count_threads)
 
-    def _check_wall(self, number: int, pending: Pending, now: float) -> None:
-        if not pending.signalled:
-            pending.signalled = now
-            # Other requests of this child may finish; it gets no new ones.
-            self._exit(Exit("limit"))
-            self._forked.signal(_WALL_SIGNAL)
-        elif now - pending.signalled > GRACE:
-            seconds = self._limits.wall_s if number else self._limits.load_s
-            self._end_at_limit("TimeLimitExceeded", f"This took longer than {seconds:g} s.")
-        elif now - pending.signalled > GRACE * _DUMP:
-            self._forked.signal(_DUMP_SIGNAL)
+    def _take_no_more(self) -> None:
+        self._exit(Exit("limit"))
 
     def _end_at_limit(self, kind: str, message: str) -> None:
         report = reports.limit(kind, message, self._forked.read_last_words(), self._sources)
@@ -294,7 +249,7 @@ class Child:
         self.kill()
 
     def failed(self, request: int, report: dict[str, Any]) -> None:
-        at_cpu_limit = self._stopping is not None
+        at_cpu_limit = self._overrun.stopping
         if request == 0 and 0 not in self._requests.waiting:
             if not at_cpu_limit:
                 raise protocol.ProtocolError("a report of nothing")
@@ -364,7 +319,7 @@ class Child:
 
     def _note_if_idle(self) -> None:
         if not self._requests:
-            self._budget.idle(self.cpu_seconds())
+            self._overrun.idle()
 
     def _fewer(self) -> None:
         self._note_if_idle()
