@@ -25,9 +25,10 @@ from preview.outside.bodies import Receive, Scope, Send
 from preview.outside.calls import Origin
 from preview.outside.failures import Refuse
 from preview.outside.hosts import BadHost, Names
+from preview.outside.loading import Unavailable
 from preview.outside.logs import LogSink, RequestLog
 from preview.outside.policy import Headers
-from preview.outside.programs import Programs, Unavailable
+from preview.outside.programs import Programs
 from preview.outside.replies import Replies, Reply, refusal, tell
 from preview.outside.requests import Answer, Asker, Failure
 from preview.outside.runs import Run

@@ -9,26 +9,18 @@ request is ever refused while a draft is replaced.
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Callable
 
-from preview.bundle import BadModulePath, BundleTooLarge, Config, ConfigError, check_modules, read_config
-from preview.exchange import Fault, NeedModules, PeerAway, Program, Ready, Refused, Unparsed
-from preview.outside import failures
+from preview.bundle import Config
+from preview.exchange import NeedModules, Program, Ready, Refused, Unparsed
 from preview.outside.bundles import BadDigest, Bundles
 from preview.outside.calls import Calls
 from preview.outside.children import CLEAR_AFTER, Child, Children
-from preview.outside.children import Unparsed as DoesNotParse
-from preview.outside.environments import SETTLE, Environments
+from preview.outside.environments import Environments
 from preview.outside.hosts import Source
+from preview.outside.loading import Heard, Loader, Unavailable
 from preview.outside.runs import Run, Slot
-from preview.outside.warm import PRELOADABLE
-from preview.protocol import ProtocolError, unpack_modules
-
-log = logging.getLogger(__name__)
 
 MAX_RUNNING = 200
 """Children at once; above it the one idle for longest is stopped. 200 idle ones are about 1 GB at most."""
@@ -40,14 +32,6 @@ FAILED_FOR = 1.0
 """Seconds for which a deployed program whose import failed is not tried again."""
 GRACE = 2.0
 """Seconds above the wall limit after which a superseded child is killed whatever it holds."""
-
-
-Heard = Callable[[Program, list[dict[str, Any]], int], None]
-"""Hears what a program prints outside any request: whose, the records, and how many were dropped."""
-
-
-class Unavailable(Exception):
-    """A program cannot be run at the moment, through no fault of its own. The message says why."""
 
 
 class Programs:
@@ -66,11 +50,8 @@ class Programs:
     ) -> None:
         self._children = children
         self._bundles = bundles
-        self._source = source
-        self._heard = heard
-        self._calls = calls
+        self._loader = Loader(children, bundles, source, heard, calls, environments)
         self._wall_s = wall_s
-        self._environments = environments
         self.on_loaded: Callable[[Program, Config], None] = lambda program, config: None
         """Hears of each program that answers from now on, with its configuration."""
         self._slots: dict[str, Slot] = {}
@@ -179,21 +160,6 @@ class Programs:
 
     # Loading
 
-    async def _fetch(self, program: Program) -> bytes:
-        packed = await self._bundles.get(program.digest)
-        if packed is None:
-            try:
-                packed = await self._source.modules(program)
-            except PeerAway as away:
-                raise Unavailable("The editor's server, which has the program's modules, is away.") from away
-            if packed is None:
-                raise Unavailable("The program's modules are not here any more: open its editor, or deploy it again.")
-            try:
-                self._bundles.put(program.digest, packed, program.key)
-            except BadDigest as error:
-                raise Unavailable(str(error)) from None
-        return packed
-
     def _begin(
         self, slot: Slot, program: Program, packed: bytes | None, began: float
     ) -> asyncio.Task[Ready | Unparsed]:
@@ -210,76 +176,22 @@ class Programs:
         return task
 
     async def _load(self, slot: Slot, program: Program, packed: bytes | None, began: float) -> Ready | Unparsed:
-        if packed is None:
-            packed = await self._fetch(program)
-        try:
-            modules = unpack_modules(packed)
-            check_modules(modules)
-            config = read_config(modules)
-        except ConfigError as error:
-            self._swap(slot, Run(program, None, failures.config_report(error, modules)))
-            raise Refused(error.code, error.message, error.hint) from None
-        except (ProtocolError, BadModulePath, BundleTooLarge) as error:
-            self._swap(slot, Run(program, None, failures.plain_report("Bad bundle", str(error))))
-            raise Refused("bad-bundle", str(error)) from None
-        seen = {path: hash(content) for path, content in modules.items()}
-        environment = await self._environment(slot, program, modules, seen)
-        packages = await self._environments.versions(environment) if self._environments and environment else {}
-        desk = self._calls.desk(program, config, lambda records, dropped: self._heard(program, records, dropped))
-        try:
-            meta = _meta(program, config, seen, slot.run)
-            if environment:
-                meta["environment"] = self._children.place(environment)
-            child = await self._children.load(modules, meta, desk, program.key)
-        except DoesNotParse as error:
-            run = slot.run
-            stays = run is not None and run.failure is None and not _differs_in_kind(run.program, program)
-            if not stays:
-                self._swap(slot, Run(program, None, failures.syntax_report(error, modules)))
-            elif slot.wanted is program:
-                slot.wanted = None
-            return Unparsed(error.path, error.line, error.column, error.message, stays)
-        except Exception as error:
-            log.exception("A program could not be loaded")
-            raise Unavailable(f"The sandbox could not run the program: {error}") from error
+        loaded = await self._loader.load(program, packed, slot.run, self._environments_in_use, began)
         # From here on nothing awaits: a newer run that cancels this one would leave the child to nobody.
-        slot.environment, slot.packages = environment, packages
-        return self._loaded(slot, program, config, child, seen, began)
+        if loaded.run is not None:
+            self._swap(slot, loaded.run)
+        elif slot.wanted is program:
+            slot.wanted = None
+        if loaded.packages is not None:
+            slot.environment, slot.packages = loaded.environment, loaded.packages
+        if loaded.config is not None:
+            self.on_loaded(program, loaded.config)
+        if isinstance(loaded.answer, Refused):
+            raise loaded.answer
+        return loaded.answer
 
-    async def _environment(
-        self, slot: Slot, program: Program, modules: Mapping[str, bytes], seen: Mapping[str, int]
-    ) -> str:
-        """The packages that the worker asks for. What cannot be had is in its log, where what it asks for has changed."""
-        if self._environments is None:
-            return ""
-        last = (slot.run.seen if slot.run is not None else None) or {}
-        changed = any(last.get(path) != seen.get(path) for path in ("pyproject.toml", "requirements.txt"))
-        return await self._environments.get(
-            modules,
-            lambda records: self._heard(program, records, 0),
-            changed=changed,
-            settle=SETTLE if program.version is None else 0,
-            locked=program.packages,
-            used=lambda: {each.environment for each in self._slots.values()},
-        )
-
-    def _loaded(
-        self, slot: Slot, program: Program, config: Config, child: Child, seen: dict[str, int], began: float
-    ) -> Ready:
-        failure = child.load_failure
-        child.on_log = lambda records, dropped: self._heard(program, records, dropped)
-        if child.early_logs:
-            self._heard(program, child.early_logs, 0)
-        if failure is None:
-            self._swap(slot, Run(program, child, seen=seen))
-            self.on_loaded(program, config)
-            return Ready((time.perf_counter() - began) * 1000, None, slot.environment, slot.packages)
-        child.kill()
-        self._swap(slot, Run(program, None, failure))
-        if failure.get("type") == "NoEntry":
-            raise Refused("no-handler", str(failure.get("message", "")), failures.NO_HANDLER_HINT)
-        fault = Fault(failures.summary(failure), *failures.place(failure))
-        return Ready((time.perf_counter() - began) * 1000, fault, slot.environment, slot.packages)
+    def _environments_in_use(self) -> set[str]:
+        return {slot.environment for slot in self._slots.values()}
 
     def _swap(self, slot: Slot, run: Run) -> None:
         old, slot.run = slot.run, run
@@ -348,31 +260,7 @@ def _clear_away(child: Child) -> None:
     asyncio.get_running_loop().call_later(CLEAR_AFTER, child.kill)
 
 
-def _meta(program: Program, config: Config, seen: Mapping[str, int], last: Run | None) -> dict[str, Any]:
-    changed = None
-    if last is not None and last.seen is not None and not _differs_in_kind(last.program, program):
-        before = last.seen
-        changed = [path for path, mark in seen.items() if before.get(path) != mark]
-    return {
-        "main": config.main_module,
-        "root": config.root,
-        "env": {**config.variables, **program.variables},
-        "bindings": [
-            {"kind": each.kind, "name": each.name, "options": {**each.options, "section": each.section}}
-            for each in config.bindings
-        ],
-        "packages": sorted(PRELOADABLE),
-        "assets": asdict(config.declared.assets) if config.declared.assets is not None else None,
-        "changed": changed,
-        "locals": program.version is None,
-    }
-
-
 def _differs(one: Program, other: Program) -> bool:
     return (one.digest, one.variables, one.version, one.packages) != (
         other.digest, other.variables, other.version, other.packages,
     )  # fmt: skip
-
-
-def _differs_in_kind(one: Program, other: Program) -> bool:
-    return (one.version is None) != (other.version is None)

@@ -19,7 +19,8 @@ from preview.outside.bindings.forwarding import Forwarding
 from preview.outside.bindings.permissions import Permissions
 from preview.outside.bindings.queues import MAX_DELAY, Backlog, Message
 from preview.outside.bindings.stores import Stores
-from preview.outside.programs import Programs, Unavailable
+from preview.outside.loading import Unavailable
+from preview.outside.programs import Programs
 
 log = logging.getLogger(__name__)
 

@@ -21,8 +21,9 @@ from preview.outside.bindings.queues import Message
 from preview.outside.bindings.services import Target
 from preview.outside.calls import Origin
 from preview.outside.children import Answer
+from preview.outside.loading import Unavailable
 from preview.outside.logs import LogSink, RequestLog
-from preview.outside.programs import Programs, Unavailable
+from preview.outside.programs import Programs
 from preview.outside.runs import Run
 from preview.protocol import Kind, ProtocolError
 
