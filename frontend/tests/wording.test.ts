@@ -4,7 +4,8 @@ import * as nls from '@codingame/monaco-vscode-api/vscode/vs/nls'
 import { afterEach, expect, test } from 'vitest'
 import { SENTENCES, correctSentences } from '../src/workbench/wording'
 
-const FILES = 'node_modules/@codingame/monaco-vscode-api/vscode/src/vs/workbench/contrib/files/browser'
+const WORKBENCH = 'node_modules/@codingame/monaco-vscode-api/vscode/src/vs/workbench'
+const FOLDERS = [join(WORKBENCH, 'contrib/files/browser'), join(WORKBENCH, 'browser/parts/dialogs')]
 
 /** As the package's own code calls it: its types still speak of keys, not of numbers. */
 const localize = nls.localize as unknown as (number: number, message: string) => string
@@ -12,8 +13,9 @@ const localize = nls.localize as unknown as (number: number, message: string) =>
 afterEach(() => void Reflect.deleteProperty(globalThis, '_VSCODE_NLS_MESSAGES'))
 
 test('each number still stands for the sentence that it replaces', () => {
-  const sources = readdirSync(FILES).filter((name) => name.endsWith('.js')).map((name) => readFileSync(join(FILES, name), 'utf-8')).join('\n')
-  for (const { number, was } of SENTENCES) expect(sources).toContain(`localize(${number}, ${JSON.stringify(was)})`)
+  const files = FOLDERS.flatMap((folder) => readdirSync(folder).map((name) => join(folder, name))).filter((file) => file.endsWith('.js'))
+  const sources = files.map((file) => readFileSync(file, 'utf-8')).join('\n').replace(/localize\(\s+(\d+),\s+/g, 'localize($1, ')
+  for (const { number, was } of SENTENCES) expect(sources).toContain(`localize(${number}, ${JSON.stringify(was)}`)
 })
 
 test('VS Code says the new sentences, and all others as before', () => {

@@ -7,24 +7,23 @@ is the hot path: what need not be done for every request is not done here. It tr
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
 from uvicorn.protocols.utils import ClientDisconnected
 
-from preview import protocol
 from preview.exchange import Host, PeerAway
-from preview.outside import bodies, failures, policy, sockets
+from preview.outside import bodies, failures, incoming, policy, sockets
 from preview.outside.bindings.services import Permit
 from preview.outside.bodies import Receive, Scope, Send
 from preview.outside.calls import Origin
 from preview.outside.failures import Refuse
-from preview.outside.hosts import BadHost, Names
+from preview.outside.hosts import Names
+from preview.outside.incoming import Request
 from preview.outside.loading import Unavailable
 from preview.outside.logs import LogSink, RequestLog
 from preview.outside.policy import Headers
@@ -38,28 +37,6 @@ COLLECT_FOR = 5.0
 """Seconds for which a streamed answer is collected for who cannot take it as it comes."""
 
 Response = tuple[int, Headers, bytes]
-
-
-class Request(msgspec.Struct):
-    """A request with its body, or with ``more`` of it to come. ``authority`` is the Host header, ``target`` the path with
-    its query."""
-
-    label: str
-    authority: str
-    method: str
-    target: str
-    headers: Headers
-    body: bytes
-    size: int
-    """Bytes of target and headers."""
-    more: AsyncIterator[bytes] | None = None
-    websocket: bool = False
-    depth: int = 0
-    """How many workers wait for the answer, each through a service binding."""
-    entrypoint: str = ""
-    """The class that such a binding names; "" for Default."""
-    props: Mapping[str, Any] = {}
-    """What such a binding gives along."""
 
 
 class Asked(msgspec.Struct):
@@ -96,7 +73,7 @@ class Front:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            request, size = self._read_head(scope["method"], _target(scope), scope["headers"])
+            request, size = incoming.read(self._hosts, scope["method"], _target(scope), scope["headers"])
             if size is not None:
                 if 0 <= size <= bodies.SMALL:
                     request.body = await bodies.whole(receive)
@@ -119,11 +96,11 @@ class Front:
         """Asks a child that is at hand, for an ``asker`` that concludes or abandons it. None where the request has a body, or
         where more is to be done: it is to go the long way then, and nothing was done."""
         try:
-            request, size = self._read_head(method, target, headers)
+            request, size = incoming.read(self._hosts, method, target, headers)
             host = self._hosts.known(request.label)
             if host is None or size is not None:
                 return None
-            head = self._head(request, host)
+            head = incoming.head(request, host, self._scheme)
         except Refuse:
             return None
         run = self._programs.current(host.program)
@@ -174,7 +151,7 @@ class Front:
         await receive()  # websocket.connect
         reply: Reply | None = None
         try:
-            request, _ = self._read_head("GET", _target(scope), scope["headers"])
+            request, _ = incoming.read(self._hosts, "GET", _target(scope), scope["headers"])
             request.websocket = True
             host, run = self._at_hand(request.label) or await self._find(request.label)
             try:
@@ -195,33 +172,6 @@ class Front:
                 tell(reply, broken)
             return
         await sockets.deny(send, reply.status, reply.headers, reply.body)
-
-    # Reading
-
-    def _read_head(self, method: str, target: bytes, headers: Headers) -> tuple[Request, int | None]:
-        """The request, and the size of its body: None where there is none, -1 where nobody said. Raises Refuse."""
-        authority = None
-        hosts = 0
-        body_size: int | None = None
-        size = len(target)
-        for name, value in headers:
-            size += len(name) + len(value)
-            if name == b"host":
-                authority = value
-                hosts += 1
-            elif name == b"content-length":
-                body_size = bodies.declared(value)
-            elif name == b"transfer-encoding":
-                body_size = -1
-        if size > policy.MAX_HEAD:
-            raise Refuse(431, "Headers too large", f"The request's headers are over {policy.MAX_HEAD // 1024} KiB.")
-        try:
-            label = self._hosts.label(authority if hosts == 1 else None)
-        except BadHost as bad:
-            raise Refuse(bad.status, "Nothing answers here", str(bad)) from None
-        assert authority is not None
-        request = Request(label, authority.decode("latin-1"), method, target.decode("latin-1"), headers, b"", size)
-        return request, body_size
 
     # Answering
 
@@ -288,27 +238,9 @@ class Front:
         child = run.child
         if run.failure is not None or child is None:
             return self._fail(request, host, run, log, run.failure or failures.GONE)
-        head, origin = self._head(request, host), Origin(host.host, log.id, request.depth)
+        head, origin = incoming.head(request, host, self._scheme), Origin(host.host, log.id, request.depth)
         outcome = await child.request(head, request.body, log.heard, origin, more=request.more)
         return self.conclude(Asked(request, host, run, log), outcome)
-
-    def _head(self, request: Request, host: Host) -> dict[str, Any]:
-        """That of the frame to the child. Raises Refuse where it does not fit."""
-        head: dict[str, Any] = {
-            "method": request.method,
-            "url": f"{self._scheme}://{request.authority}{request.target}",
-            "headers": policy.request_headers(request.headers, websocket=request.websocket),
-            "private": host.private and host.host.startswith("p-"),
-        }
-        if request.websocket:
-            head["websocket"] = True
-        if request.entrypoint:
-            head["entrypoint"] = request.entrypoint
-        if request.props:
-            head["props"] = request.props
-        if request.props or request.size > _SURELY_FITS:
-            _check_head(head)
-        return head
 
     def conclude(self, asked: Asked, outcome: Answer | Failure) -> Reply:
         """The reply to what was asked. The run of what was begun is to be released: at once where the reply is whole, else by
@@ -361,12 +293,3 @@ def _preview_headers(headers: Headers, host: Host, run: Run, ms: float) -> Heade
     return policy.preview_headers(
         headers, editor_origin=host.editor_origin, revision=run.program.revision, timing=f"worker;dur={ms:.2f}"
     )
-
-
-_SURELY_FITS = protocol.MAX_HEAD // 8
-"""Bytes of headers that fit a frame whatever they are: escapes make JSON up to six times as long as the wire."""
-
-
-def _check_head(head: dict[str, Any]) -> None:
-    if len(json.dumps(head, separators=(",", ":"))) > protocol.MAX_HEAD - 64:
-        raise Refuse(431, "Headers too large", "The request's headers are too large for a worker.")

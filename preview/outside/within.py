@@ -13,7 +13,8 @@ from preview.outside.bindings.events import Events
 from preview.outside.bindings.services import Ask, Invoke, Permit, Target
 from preview.outside.calls import CallError
 from preview.outside.failures import Refuse
-from preview.outside.front import Front, Request
+from preview.outside.front import Front
+from preview.outside.incoming import Request
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
+from quickedit.language.documents import utf16_units
 from quickedit.language.typed import View
 
 STUBS = "stubs"
@@ -119,18 +120,26 @@ class Translator:
 
 
 def tokens_out(data: list[int], view: View) -> list[int]:
-    """Semantic tokens, five numbers each and relative to the one before, without those inside inserted hints."""
-    if not view.inserted:
-        return data
+    """Semantic tokens, five numbers each and relative to the one before, without those inside inserted hints.
+
+    None is longer than what is left of its line, as the protocol has it for clients like ours: the checker counts the line's end
+    to a string that goes on in the next.
+    """
+    lines = view.text.split("\n")
     result: list[int] = []
     line = start = last_line = last_start = 0
     for index in range(0, len(data) - 4, 5):
         line, start = line + data[index], data[index + 1] + (0 if data[index] else start)
-        if view.holds(line, start + 1):
+        if line >= len(lines) or view.holds(line, start + 1):
+            continue
+        length = data[index + 2]
+        if start + length > len(lines[line]):  # there are at least as many units as characters
+            length = min(length, utf16_units(lines[line], len(lines[line])) - start)
+        if length <= 0:
             continue
         place = view.out_of(line, start)
         same = line == last_line and bool(result)
-        result += [line - last_line, place - last_start if same else place, *data[index + 2 : index + 5]]
+        result += [line - last_line, place - last_start if same else place, length, *data[index + 3 : index + 5]]
         last_line, last_start = line, place
     return result
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -197,6 +198,18 @@ async def test_symbols_tokens_folds_and_hints_are_those_of_the_person_s_text(cli
     ]  # fmt: skip
 
 
+async def test_a_string_over_several_lines_has_a_token_for_each_that_ends_with_its_line(client: Client) -> None:
+    text = 'page = f"""<h1>🎉\n\n{1}</h1>\n</html>"""'
+    document = {"textDocument": (await opened(client, text + "|"))["textDocument"]}
+    tokens = (await client.ask("textDocument/semanticTokens/full", document))["data"]
+    lengths = [len(line.encode("utf-16-le")) // 2 for line in text.split("\n")]
+    line = start = 0
+    for index in range(0, len(tokens), 5):
+        line, start = line + tokens[index], tokens[index + 1] + (0 if tokens[index] else start)
+        assert 0 < tokens[index + 2] <= lengths[line] - start
+    assert line == len(lengths) - 1  # a token on the last line: the string was seen
+
+
 def texts_of(data: list[int], text: str) -> list[str]:
     lines, line, start, found = text.split("\n"), 0, 0, []
     for index in range(0, len(data), 5):
@@ -284,11 +297,12 @@ async def test_a_checker_that_rested_gives_its_place_to_one_that_is_needed(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(budget, "most", lambda: 1)
-    monkeypatch.setattr(budget, "RESTED", 0.0)
+    monkeypatch.setattr(budget, "RESTED", 0.3)  # above 0, or the two would take the place from each other in turns
     await opened(client, "x: int = 'a'\n")
     await client.told("main.py", "invalid-assignment")
     other = Client()
     try:
+        await asyncio.sleep(0.5)
         await opened(other, "x: int = 'a'\n")
         await other.told("main.py", "invalid-assignment")
         assert not client.session._workspace.checker.running
@@ -297,8 +311,6 @@ async def test_a_checker_that_rested_gives_its_place_to_one_that_is_needed(
 
 
 async def until(true: Any, what: str) -> None:
-    import asyncio
-
     async with asyncio.timeout(20):
         while not true():
             await asyncio.sleep(0.01)

@@ -8,6 +8,8 @@ export const RESTORE_ALL = 'Restore All Files as of Here'
 export const SENTENCES = [
   { number: 10977, was: 'This action is irreversible!', is: `The History keeps it: “${RESTORE_ALL}” brings it back.` },
   { number: 11091, was: 'This action is irreversible!', is: `The History keeps what was there: “${RESTORE}” brings it back.` },
+  // Under the name of Quick Edit, whose version and date these are not.
+  { number: 3301, was: 'Version: {0}\nCommit: {1}\nDate: {2}\nBrowser: {3}', is: 'Built on Visual Studio Code {0}\nCommit: {1}\nDate: {2}\nBrowser: {3}' },
 ] as const
 
 /** Must run before VS Code asks; a message without an entry stays as it is. */

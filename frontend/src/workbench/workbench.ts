@@ -9,6 +9,7 @@ import { isCancellationError } from '@codingame/monaco-vscode-api/vscode/vs/base
 import { ColorScheme } from '@codingame/monaco-vscode-api/vscode/vs/platform/theme/common/theme'
 import { getCodeEditor } from '@codingame/monaco-vscode-api/vscode/vs/editor/browser/editorBrowser'
 import type { SyncClient } from '../sync/client'
+import { hideAbsent } from './absent'
 import { takeArchives } from './archives'
 import { Binding } from './binding'
 import { registerCommands } from './commands'
@@ -61,6 +62,7 @@ export async function start({ link, client, relay, theme, open }: Start): Promis
   const container = document.getElementById('workbench')!
   forgiveCancelled()
   correctSentences()
+  hideAbsent()
   provideWorkers()
   registerLanguages()
   const extension = registerCommands(link, { run: () => client.run() })

@@ -1,0 +1,40 @@
+"""What the workbench as such must be in a real Chromium, whatever is edited in it: quiet, and without doors that lead nowhere."""
+
+from __future__ import annotations
+
+from playwright.sync_api import expect
+
+from tests.e2e.conftest import Site
+from tests.e2e.workbench import DEADLINE_MS, EditPage
+
+
+def test_the_browser_s_console_stays_without_an_error_while_modules_are_opened(site: Site) -> None:
+    site.make_worker("quiet")
+    page = site.tab()
+    errors: list[str] = []
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    with page.expect_websocket() as opened:
+        page.goto(site.url("/workers/quiet/edit"))
+    edit = EditPage(page).wait_until_ready()
+    for module in ("greeting.py", "pages.py"):  # the second with strings over several lines
+        with opened.value.expect_event("framereceived", has_tokens, timeout=DEADLINE_MS):
+            edit.open(module)
+        edit.expect_open(module)
+    page.wait_for_timeout(200)  # the answer is on its way from the socket to the editor
+    assert errors == []
+
+
+def has_tokens(frame: str | bytes) -> bool:
+    """Whether it brings the meaning of a module's names, which VS Code checks against the text."""
+    return '"t":"lsp"' in str(frame) and '"data":[' in str(frame)
+
+
+def test_the_palette_and_the_menus_offer_nothing_that_is_not_here(site: Site) -> None:
+    edit = site.new_worker("offers")
+    entries = edit.editor.locator(".quick-input-list .monaco-list-row")
+    edit.quick_input("F1").fill(">color theme")
+    expect(entries.first).to_contain_text("Preferences: Color Theme")
+    expect(entries.filter(has_text="Marketplace")).to_have_count(0)
+    edit.page.keyboard.press("Escape")
+    edit.command("Help: About")
+    expect(edit.editor.get_by_role("dialog")).to_contain_text("Built on Visual Studio Code 1.", timeout=DEADLINE_MS)
