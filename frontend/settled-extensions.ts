@@ -19,7 +19,7 @@ interface Theme {
   semanticTokenColors?: Record<string, unknown>
 }
 
-/** A theme with all that it includes, by the rules of VS Code's `_loadColorTheme`: what includes goes before what is included. */
+/** A theme with all that it includes, by the rules of VS Code's `_loadColorTheme`: it overrides what it includes. */
 export async function wholeTheme(path: string): Promise<Theme> {
   const { include, ...theme } = JSON.parse(await readFile(path, 'utf8')) as Theme
   if (include === undefined) return theme
@@ -61,7 +61,7 @@ export function settleExtensions(): Plugin {
         const source = JSON.stringify(await wholeTheme(join(folder, path!)))
         const file = this.emitFile({ type: 'asset', name: basename(path!), source })
         const about = JSON.stringify({ mimeType: 'application/json', size: Buffer.byteLength(source) })
-        settled = settled.replace(line, `registerFileUrl('${name}', import.meta.ROLLUP_FILE_URL_${file}, ${about});`)
+        settled = settled.replace(line, () => `registerFileUrl('${name}', import.meta.ROLLUP_FILE_URL_${file}, ${about});`)
       }
       return { code: settled, map: null }
     },

@@ -23,10 +23,14 @@ export function takeArchives(container: HTMLElement, link: Link, worker: string,
     event.stopImmediatePropagation()
     // Whoever shows a drop target hears that it is over.
     container.dispatchEvent(new DragEvent('dragend', { bubbles: true }))
-    void (async () => {
+    const unpackAll = async (): Promise<void> => {
       const { window } = await api()
       for (const file of dropped) await unpack(file, link, worker, window)
-    })()
+    }
+    unpackAll().catch((error: unknown) => {
+      console.error(error)
+      link.send({ t: 'notice', level: 'error', message: 'The archive is not unpacked: a part of the editor could not be loaded.', hint: 'Drop it again.' })
+    })
   }, { capture: true })
 }
 

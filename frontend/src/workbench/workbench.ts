@@ -4,6 +4,7 @@
  */
 import { ICommandService, IEditorService, IMarkerService, getService, initialize } from '@codingame/monaco-vscode-api'
 import { getUserConfiguration, initUserConfiguration, updateUserConfiguration } from '@codingame/monaco-vscode-configuration-service-override'
+import type { RegisterLocalProcessExtensionResult } from '@codingame/monaco-vscode-api/extensions'
 import { registerFileSystemOverlay } from '@codingame/monaco-vscode-files-service-override'
 import { isCancellationError } from '@codingame/monaco-vscode-api/vscode/vs/base/common/errors'
 import { ColorScheme } from '@codingame/monaco-vscode-api/vscode/vs/platform/theme/common/theme'
@@ -109,7 +110,7 @@ export async function start({ link, client, relay, theme, open }: Start): Promis
   if (open) reveal(open.path, open.line, false)
   painted(container, link)
   showProblems(markers, link)
-  const extensions = once(async () => (await import('./extension-host')).startExtensionHost(extension))
+  const extensions = startExtensions({ link, client, files, extension, coloured: binding.firstColours(EXTENSIONS_WAIT) })
   takeArchives(container, link, client.worker, extensions)
   // One after the other: two writes of the settings at once may end in the wrong order.
   let themed = Promise.resolve()
@@ -117,7 +118,23 @@ export async function start({ link, client, relay, theme, open }: Start): Promis
   client.onRole = () => files.roleChanged()
   link.on('open', (frame) => reveal(frame.path, frame.line, frame.focus ?? true))
   link.on('focus', () => void commands.executeCommand('workbench.action.focusActiveEditorGroup'))
+}
+
+interface Extensions {
+  link: Link
+  client: SyncClient
+  files: WorkerFileSystem
+  extension: RegisterLocalProcessExtensionResult
+  coloured: Promise<void>
+}
+
+/**
+ * Begins, once the first file is coloured, with what runs extensions and with those that do most: all of it weighs on the main thread.
+ * Whoever asks for the API earlier has it begin at once.
+ */
+function startExtensions({ link, client, files, extension, coloured }: Extensions): () => Promise<typeof import('vscode')> {
   const later = new Later(link)
+  const extensions = once(async () => (await import('./extension-host')).startExtensionHost(extension))
   const startLanguage = async (): Promise<void> => {
     await extensions()
     const { connectLanguage } = await import('./language')
@@ -133,12 +150,12 @@ export async function start({ link, client, relay, theme, open }: Start): Promis
       onChanged: (call) => (link.on('committed', call), link.on('deployed', call)),
     })
   }
-  const startRest = async (): Promise<void> => {
+  const startBoth = async (): Promise<void> => {
     await later.start('Completion', startLanguage)
     await later.start('The history', startHistory)
   }
-  // They weigh on the main thread: the first colours come before them.
-  void binding.firstColours(EXTENSIONS_WAIT).then(() => requestIdleCallback(() => void startRest(), { timeout: EXTENSIONS_WAIT }))
+  void coloured.then(() => requestIdleCallback(() => void startBoth(), { timeout: EXTENSIONS_WAIT }))
+  return extensions
 }
 
 function firstFile(client: SyncClient): string | null {

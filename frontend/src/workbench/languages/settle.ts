@@ -1,7 +1,8 @@
 /**
  * Completion lists come in two steps: what one analyser knows at once, marked incomplete, and the settled list a moment later.
  * VS Code asks again only with the next key, so this asks for it. Nor does it ask anew where a list comes so late that the next
- * word was begun meanwhile: it would look for that in the old list, so it gets none. A middleware of the language client.
+ * word was begun meanwhile: it would look for that in the old list, so it gets none. And an empty list it takes for the last word,
+ * incomplete or not, so that is asked for until there is more. A middleware of the language client.
  */
 import * as vscode from 'vscode'
 import type { ProvideCompletionItemsSignature } from 'vscode-languageclient'
@@ -24,6 +25,13 @@ function isPast(document: vscode.TextDocument, at: vscode.Position): boolean {
   return /\W/.test(document.getText(new vscode.Range(at, cursor)))
 }
 
+const isOpen = (list: List): boolean => !!list && !Array.isArray(list) && list.isIncomplete === true && list.items.length === 0
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+
+/** Times that an empty list is asked for anew, and the milliseconds before each. */
+const TRIES = 8
+const PAUSE = 60
+
 /** `provideCompletionItem` for the client's middleware. */
 export function settling() {
   let settled: Settled | null = null
@@ -45,8 +53,18 @@ export function settling() {
   ): Promise<List> => {
     if (settled?.key === keyOf(document, at)) return settled.list
     settled = null
-    const list = await next(document, at, context, token)
+    const key = keyOf(document, at)
+    let list = await next(document, at, context, token)
+    for (let left = TRIES; isOpen(list) && left > 0 && keyOf(document, at) === key && !token.isCancellationRequested; left--) {
+      await pause(PAUSE)
+      list = await next(document, at, context, token)
+    }
     if (isPast(document, at)) return null
+    if (isOpen(list) && keyOf(document, at) !== key && !token.isCancellationRequested) {
+      // The word has grown meanwhile: the question is put anew, for all of it, once VS Code is done with this one.
+      setTimeout(() => void vscode.commands.executeCommand('editor.action.triggerSuggest', { auto: true }))
+      return null
+    }
     // A newer question cancels this one, which is no failure.
     if (list && !Array.isArray(list) && list.isIncomplete && !token.isCancellationRequested) void settle(document, at, next, list).catch(() => undefined)
     return list
