@@ -144,9 +144,8 @@ class _Nursery:
         self._self = os.pidfd_open(os.getpid())
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._born: dict[int, tuple[int, int]] = {}
-        self._taken: set[int] = (
-            set()
-        )  # the numbers of `_born`: to gather them at each fork would write to every one of them
+        # The numbers of `_born`: to gather them at each fork would write to every one of them.
+        self._taken: set[int] = set()
         self._most_numbers = plan.uid_width - 2
         # Anywhere, so that two runners on one machine do not give their children the same uids, which share process limits.
         self._next_number = int.from_bytes(os.urandom(2)) % self._most_numbers + 1

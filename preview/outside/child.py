@@ -73,8 +73,9 @@ class Child:
         self._link = Link(self, limits)
         self._requests = Requests(self._link.send, self._link.room, self._fewer)
         self._link.requests = self._requests
-        self._overrun = Overrun(forked, limits, self._requests.waiting, self._take_no_more, self._end_at_limit)
-        self._count_threads = count_threads
+        self._overrun = Overrun(
+            forked, limits, self._requests, self._take_no_more, self._end_at_limit, count_threads=count_threads
+        )
         self._sources: Mapping[str, bytes] = {}
         self._desk: calls.Desk | None = None
         forked.died.add_done_callback(self._died)
@@ -214,7 +215,7 @@ class Child:
 
     def check_limits(self, now: float) -> None:
         """Called some times a second."""
-        self._overrun.check(now, busy=self.busy, newest=self._requests.newest, count_threads=self._count_threads)
+        self._overrun.check(now)
 
     def _take_no_more(self) -> None:
         self._exit(Exit("limit"))

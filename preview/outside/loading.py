@@ -37,33 +37,24 @@ class Unavailable(Exception):
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """What came of it. ``run`` is None where what ran before stays; ``config`` is there only where the program answers from now
-    on, and ``packages`` only where a child got them, by the name ``environment``."""
+    on, and ``environment`` only where a child got its worker: the name of its packages, "" without any."""
 
     run: Run | None
     answer: Ready | Unparsed | Refused
     config: Config | None = None
-    environment: str = ""
-    packages: dict[str, str] | None = None
+    environment: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
 class Loader:
     """Loads any number of programs at once."""
 
-    def __init__(
-        self,
-        children: Children,
-        bundles: Bundles,
-        source: Source,
-        heard: Heard,
-        calls: Calls,
-        environments: Environments | None,
-    ) -> None:
-        self._children = children
-        self._bundles = bundles
-        self._source = source
-        self._heard = heard
-        self._calls = calls
-        self._environments = environments
+    children: Children
+    bundles: Bundles
+    source: Source
+    heard: Heard
+    calls: Calls
+    environments: Environments | None
 
     async def load(
         self, program: Program, packed: bytes | None, last: Run | None, used: Callable[[], set[str]], began: float
@@ -83,13 +74,13 @@ class Loader:
             return Loaded(run, Refused("bad-bundle", str(error)))
         seen = {path: hash(content) for path, content in modules.items()}
         environment = await self._environment(program, modules, seen, last, used)
-        packages = await self._environments.versions(environment) if self._environments and environment else {}
-        desk = self._calls.desk(program, config, lambda records, dropped: self._heard(program, records, dropped))
+        packages = await self.environments.versions(environment) if self.environments and environment else {}
+        desk = self.calls.desk(program, config, lambda records, dropped: self.heard(program, records, dropped))
         try:
             meta = _meta(program, config, seen, last)
             if environment:
-                meta["environment"] = self._children.place(environment)
-            child = await self._children.load(modules, meta, desk, program.key)
+                meta["environment"] = self.children.place(environment)
+            child = await self.children.load(modules, meta, desk, program.key)
         except DoesNotParse as error:
             stays = last is not None and last.failure is None and not _differs_in_kind(last.program, program)
             shown = None if stays else Run(program, None, failures.syntax_report(error, modules))
@@ -100,19 +91,19 @@ class Loader:
         # Nothing awaits any more, or a cancellation would leave the child to nobody.
         run, refused, fault = self._run(program, child, seen)
         answer = refused or Ready((time.perf_counter() - began) * 1000, fault, environment, packages)
-        return Loaded(run, answer, config if run.failure is None else None, environment, packages)
+        return Loaded(run, answer, config if run.failure is None else None, environment)
 
     async def _fetch(self, program: Program) -> bytes:
-        packed = await self._bundles.get(program.digest)
+        packed = await self.bundles.get(program.digest)
         if packed is None:
             try:
-                packed = await self._source.modules(program)
+                packed = await self.source.modules(program)
             except PeerAway as away:
                 raise Unavailable("The editor's server, which has the program's modules, is away.") from away
             if packed is None:
                 raise Unavailable("The program's modules are not here any more: open its editor, or deploy it again.")
             try:
-                self._bundles.put(program.digest, packed, program.key)
+                self.bundles.put(program.digest, packed, program.key)
             except BadDigest as error:
                 raise Unavailable(str(error)) from None
         return packed
@@ -126,13 +117,13 @@ class Loader:
         used: Callable[[], set[str]],
     ) -> str:
         """The packages that the worker asks for. What cannot be had is in its log, where what it asks for has changed."""
-        if self._environments is None:
+        if self.environments is None:
             return ""
         before = (last.seen if last is not None else None) or {}
         changed = any(before.get(path) != seen.get(path) for path in ("pyproject.toml", "requirements.txt"))
-        return await self._environments.get(
+        return await self.environments.get(
             modules,
-            lambda records: self._heard(program, records, 0),
+            lambda records: self.heard(program, records, 0),
             changed=changed,
             settle=SETTLE if program.version is None else 0,
             locked=program.packages,
@@ -142,9 +133,9 @@ class Loader:
     def _run(self, program: Program, child: Child, seen: dict[str, int]) -> tuple[Run, Refused | None, Fault | None]:
         """A run of a child that has its worker, or of what it failed with at import."""
         failure = child.load_failure
-        child.on_log = lambda records, dropped: self._heard(program, records, dropped)
+        child.on_log = lambda records, dropped: self.heard(program, records, dropped)
         if child.early_logs:
-            self._heard(program, child.early_logs, 0)
+            self.heard(program, child.early_logs, 0)
         if failure is None:
             return Run(program, child, seen=seen), None, None
         child.kill()

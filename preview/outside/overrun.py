@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from preview.outside import process
 from preview.outside.budget import Budget
 from preview.outside.limits import Limits
-from preview.outside.requests import Pending
+from preview.outside.requests import Pending, Requests
 from preview.outside.zygote import Forked
 
 GRACE = 1.0
@@ -23,7 +23,7 @@ _CPU_SIGNAL, _WALL_SIGNAL, _DUMP_SIGNAL = signal.SIGXCPU, signal.SIGUSR1, signal
 
 
 class Overrun:
-    """Of one child. ``waiting`` are its requests by their numbers, the oldest first, as they are at each look.
+    """Of one child and the ``requests`` that it holds. ``count_threads`` where the kernel does not.
 
     ``take_no_more`` is called at a limit, from which on the child gets no new requests; ``end`` with the kind and the message of
     what becomes of those that it holds.
@@ -33,14 +33,17 @@ class Overrun:
         self,
         forked: Forked,
         limits: Limits,
-        waiting: Mapping[int, Pending],
+        requests: Requests,
         take_no_more: Callable[[], None],
         end: Callable[[str, str], None],
+        *,
+        count_threads: bool,
     ) -> None:
         self._forked = forked
         self._pid = forked.host_pid()
         self._limits = limits
-        self._waiting = waiting
+        self._requests = requests
+        self._count_threads = count_threads
         self._take_no_more = take_no_more
         self._end = end
         self._budget = Budget(time.monotonic())
@@ -61,20 +64,21 @@ class Overrun:
         used = process.cpu_seconds(self._pid)
         return self._budget.since if used is None else used
 
-    def check(self, now: float, *, busy: bool, newest: int, count_threads: bool) -> None:
-        """Signals at a limit, and ends the child where that brought nothing. ``newest`` is the last number that a request got."""
-        if busy:
-            self._budget.look(now, self.cpu_seconds(), next(iter(self._waiting), None), newest)
+    def check(self, now: float) -> None:
+        """Signals at a limit, and ends the child where that brought nothing."""
+        waiting = self._requests.waiting
+        if self._requests:
+            self._budget.look(now, self.cpu_seconds(), next(iter(waiting), None), self._requests.newest)
         if self._since is None:
-            self._check_process(now, count_threads)
+            self._check_process(now)
         else:
             self._press(now, self._since)
-        for number, pending in list(self._waiting.items()):
+        for number, pending in list(waiting.items()):
             if now >= pending.deadline:
                 self._check_wall(number, pending, now)
 
-    def _check_process(self, now: float, count_threads: bool) -> None:
-        if count_threads and process.threads(self._pid) > self._limits.threads:
+    def _check_process(self, now: float) -> None:
+        if self._count_threads and process.threads(self._pid) > self._limits.threads:
             self._since = now
             self._take_no_more()
             self._end("TooManyThreads", f"This worker runs more than {self._limits.threads} threads.")

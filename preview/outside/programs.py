@@ -182,8 +182,8 @@ class Programs:
             self._swap(slot, loaded.run)
         elif slot.wanted is program:
             slot.wanted = None
-        if loaded.packages is not None:
-            slot.environment, slot.packages = loaded.environment, loaded.packages
+        if loaded.environment is not None:
+            slot.environment = loaded.environment
         if loaded.config is not None:
             self.on_loaded(program, loaded.config)
         if isinstance(loaded.answer, Refused):

@@ -43,6 +43,4 @@ class Slot:
     """Why the last load ended without a run."""
     environment: str = ""
     """The name of the packages that the last run asked for."""
-    packages: dict[str, str] = field(default_factory=dict)
-    """Their versions."""
     used: float = field(default_factory=time.monotonic)

@@ -41,6 +41,13 @@ def test_the_palette_and_the_menus_offer_nothing_that_is_not_here(site: Site) ->
     expect(entries.first).to_contain_text("Preferences: Color Theme")
     expect(entries.filter(has_text="Marketplace")).to_have_count(0)
     edit.page.keyboard.press("Escape")
+    edit.editor.get_by_role("menuitem", name="Application Menu").click()
+    edit.editor.get_by_role("menuitem", name="File", exact=True).hover()
+    expect(edit.editor.get_by_role("menuitem", name="Save As...")).to_be_visible()
+    expect(edit.editor.get_by_role("menuitem", name="New Window")).to_have_count(0)
+    expect(edit.editor.get_by_role("menuitem", name="Open Recent")).to_have_count(0)
+    edit.page.keyboard.press("Escape")
+    edit.page.keyboard.press("Escape")
     edit.command("Help: About")
     expect(edit.editor.get_by_role("dialog")).to_contain_text("Built on Visual Studio Code 1.", timeout=DEADLINE_MS)
 

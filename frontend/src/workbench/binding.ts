@@ -5,6 +5,7 @@
 import {
   ICodeEditorService, IEditorGroupsService, IModelService, ITextFileService, IUndoRedoService, getService,
 } from '@codingame/monaco-vscode-api'
+import { DeferredPromise } from '@codingame/monaco-vscode-api/vscode/vs/base/common/async'
 import type { ICodeEditor } from '@codingame/monaco-vscode-api/vscode/vs/editor/browser/editorBrowser'
 import type { ITextModel } from '@codingame/monaco-vscode-api/vscode/vs/editor/common/model'
 import type { TextModel } from '@codingame/monaco-vscode-api/vscode/vs/editor/common/model/textModel'
@@ -22,7 +23,7 @@ const MOVE_TIME = 3000
 
 export class Binding {
   private readonly views = new Map<string, View>()
-  private readonly coloured = Promise.withResolvers<void>()
+  private readonly coloured = new DeferredPromise<void>()
   private readonly stash = new Map<string, { text: Text; past: SingleModelEditStackElement[] }>()
 
   private constructor(
@@ -70,7 +71,7 @@ export class Binding {
 
   /** Settles when a file that is open has its colours, or after `ms`. */
   firstColours(ms: number): Promise<void> {
-    return Promise.race([this.coloured.promise, new Promise<void>((resolve) => setTimeout(resolve, ms))])
+    return Promise.race([this.coloured.p, new Promise<void>((resolve) => setTimeout(resolve, ms))])
   }
 
   private attach(model: ITextModel): void {
@@ -84,7 +85,7 @@ export class Binding {
     // In the class, not in the public type.
     const watch = (model as TextModel).onDidChangeTokens(() => {
       watch.dispose()
-      this.coloured.resolve()
+      void this.coloured.complete()
     })
     this.restoreUndo(file, model)
   }

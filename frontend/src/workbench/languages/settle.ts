@@ -2,7 +2,7 @@
  * Completion lists come in two steps: what one analyser knows at once, marked incomplete, and the settled list a moment later.
  * VS Code asks again only with the next key, so this asks for it. Nor does it ask anew where a list comes so late that the next
  * word was begun meanwhile: it would look for that in the old list, so it gets none. And an empty list it takes for the last word,
- * incomplete or not, so that is asked for until there is more. A middleware of the language client.
+ * incomplete or not, so that is asked for again first. A middleware of the language client.
  */
 import * as vscode from 'vscode'
 import type { ProvideCompletionItemsSignature } from 'vscode-languageclient'
@@ -26,11 +26,6 @@ function isPast(document: vscode.TextDocument, at: vscode.Position): boolean {
 }
 
 const isOpen = (list: List): boolean => !!list && !Array.isArray(list) && list.isIncomplete === true && list.items.length === 0
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
-
-/** Times that an empty list is asked for anew, and the milliseconds before each. */
-const TRIES = 8
-const PAUSE = 60
 
 /** `provideCompletionItem` for the client's middleware. */
 export function settling() {
@@ -55,10 +50,8 @@ export function settling() {
     settled = null
     const key = keyOf(document, at)
     let list = await next(document, at, context, token)
-    for (let left = TRIES; isOpen(list) && left > 0 && keyOf(document, at) === key && !token.isCancellationRequested; left--) {
-      await pause(PAUSE)
-      list = await next(document, at, context, token)
-    }
+    // The same question again waits at the server for what is missing.
+    if (isOpen(list) && keyOf(document, at) === key && !token.isCancellationRequested) list = await next(document, at, context, token)
     if (isPast(document, at)) return null
     if (isOpen(list) && keyOf(document, at) !== key && !token.isCancellationRequested) {
       // The word has grown meanwhile: the question is put anew, for all of it, once VS Code is done with this one.
