@@ -34,18 +34,17 @@ class Engine:
         self.kills = 0
         self._home = home
         self._turn = asyncio.Lock()
+        self._question: asyncio.Task[Any] | None = None
         self._process: asyncio.subprocess.Process | None = None
 
     async def ask(self, method: str, arguments: dict[str, Any]) -> Any:
         """The answer; None where jedi has none, or took longer than WALL_SECONDS. A cancelled question that was not yet asked
-        is never asked; one that was asked is waited for, since its answer is on the way."""
-        async with self._turn:
-            question = asyncio.create_task(self._ask(method, arguments))
-            try:
-                return await asyncio.shield(question)
-            except asyncio.CancelledError:
-                await asyncio.wait([question])
-                raise
+        is never asked; one that was asked keeps its turn until its answer has come, however often it is cancelled: the next
+        question would read that answer as its own."""
+        await self._turn.acquire()
+        question = self._question = asyncio.create_task(self._ask(method, arguments))
+        question.add_done_callback(lambda _: self._turn.release())
+        return await asyncio.shield(question)
 
     async def start(self) -> None:
         """Starts the process ahead of the first question."""

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -150,6 +151,29 @@ async def test_the_newest_question_is_answered_when_older_ones_are_cancelled(cli
     answers = {body["id"]: body for body in client.received if body.get("id", 0) >= 100}
     assert [answers[number]["error"]["code"] for number in range(100, 104)] == [-32800] * 4
     assert "dumps" in [item["label"] for item in answers[104]["result"]["items"]]
+
+
+async def test_a_question_cancelled_twice_on_its_way_keeps_the_next_from_being_given_its_answer(client: Client) -> None:
+    """The next question cancels what the client has cancelled before it: that is how every key typed fast goes."""
+    await client.labels("main.py", "import json\njson.|")
+    engine = client.session._engine
+    assert engine is not None and engine._process is not None
+    project = {"root": str(client.session._workspace.mirror.root), "source": "", "path": "main.py"}
+
+    def ask(text: str) -> asyncio.Task[Any]:
+        return asyncio.create_task(engine.ask("complete", {**project, "text": text, "line": 2, "column": len("json.")}))
+
+    os.kill(engine._process.pid, signal.SIGSTOP)
+    first = ask("import json\njson.")
+    await asyncio.sleep(0.05)
+    first.cancel()
+    await asyncio.sleep(0.05)
+    first.cancel()
+    second = ask("import math as json\njson.")
+    await asyncio.sleep(0.05)
+    os.kill(engine._process.pid, signal.SIGCONT)
+    assert "sqrt" in [item["label"] for item in (await second)["items"]]
+    assert "dumps" in [item["label"] for item in (await ask("import json\njson."))["items"]]
 
 
 START = {"line": 0, "character": 0}
