@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _START_AFTER = 0.05
 """Seconds that the head of a streamed answer waits for its first chunk: what fails before that gets an error page."""
+_LOST = 1006
+"""The code that says that there was no close (RFC 6455 §7.4.1)."""
 
 
 class Exchange:
@@ -114,27 +116,36 @@ class Exchange:
 
     async def carry(self, headers: list[tuple[str, str]], socket: workers.WebSocket) -> bytes:
         """Accepts the WebSocket and carries its messages both ways until both sides have closed it. Returns the last frame
-        to send, where it was the client that closed first."""
+        to send, where it was the client that closed first. Where it is cancelled, the worker hears that its client is gone."""
         self._context = contextvars.copy_context()
         self._client_closed = asyncio.get_running_loop().create_future()
         socket._carry(self._to_client, lambda size: self._taken(size + 1))
         self._send(Kind.RESPONSE_START, protocol.json_payload({"status": 101, "headers": headers}))
         self._socket = socket
-        while True:
-            while not self._said:
-                self._something = asyncio.get_running_loop().create_future()
-                await self._something
-            payload = self._said.popleft()
-            if payload[0] == WsOp.CLOSE:
-                break
-            await self._spend(len(payload))
-            self._send(Kind.WS, payload)
+        try:
+            payload = await self._carry_to_client()
+        except asyncio.CancelledError:
+            self._over = True
+            self._from_client(WsOp.CLOSE, protocol.pack_close(_LOST, "")[1:])
+            raise
         self._over = True
         if self._client_closed.done():
             return protocol.encode(Kind.WS, self._request, payload)
         self._send(Kind.WS, payload)
         await self._client_closed
         return b""
+
+    async def _carry_to_client(self) -> bytes:
+        """Until the worker's close, which is returned and not sent."""
+        while True:
+            while not self._said:
+                self._something = asyncio.get_running_loop().create_future()
+                await self._something
+            payload = self._said.popleft()
+            if payload[0] == WsOp.CLOSE:
+                return payload
+            await self._spend(len(payload))
+            self._send(Kind.WS, payload)
 
     def _to_client(self, said: Any) -> None:
         if isinstance(said, str):

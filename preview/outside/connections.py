@@ -1,4 +1,4 @@
-"""One visitor's connection, HTTP or WebSocket: uvicorn's protocols, made to bound what a stranger can make them hold.
+"""One visitor's HTTP connection: uvicorn's protocol, made to bound what a stranger can make it hold. `upgraded` has WebSockets'.
 
 uvicorn itself accepts a head of any size at any pace, lets an answer go on that nobody waits for, and closes a connection
 in a way that may destroy the answer it has just sent. `listener` makes these and asks them now and then what is overdue.
@@ -13,7 +13,6 @@ from typing import Any
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from preview.outside.direct import Direct
 from preview.outside.front import Front
@@ -32,12 +31,12 @@ its client asks for the rest on another (RFC 9112 §9.3.2)."""
 _MAX_HANDSHAKE_HEADERS, _MAX_HANDSHAKE_LINE = 120, 8000  # what websockets takes: it falls silent above
 _NEVER = float("inf")
 _BODY = (b"content-length", b"transfer-encoding")
-_SILENT = logging.getLogger("preview.visitors")
+SILENT = logging.getLogger("preview.visitors")
 """What uvicorn says of a visitor's mistakes, at the visitor's pace: not for the runner's log. The front logs its own."""
-_SILENT.setLevel(logging.CRITICAL + 1)
+SILENT.setLevel(logging.CRITICAL + 1)
 
 
-class _Watched:
+class Watched:
     """What both kinds of connection have in common: when they are to be closed."""
 
     transport: asyncio.Transport
@@ -58,13 +57,13 @@ class _Watched:
         self._unsent = unsent
 
 
-class Connection(_Watched, HttpToolsProtocol):
+class Connection(Watched, HttpToolsProtocol):
     """An HTTP connection: its heads are bounded in size and time, and trailers are not headers. The task that answers is
     cancelled when its visitor goes away."""
 
     def __init__(self, *args: Any, front: Front | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.logger = _SILENT
+        self.logger = SILENT
         self._front = front
         self._direct: Direct | None = None
         self._in_head = True
@@ -313,26 +312,3 @@ class _Answering:
             self._connection.linger()
         else:
             self._connection.transport.close()
-
-
-class SocketConnection(_Watched, WebSocketsSansIOProtocol):
-    """A WebSocket. Where its client does not read it is not read either: pings would be answered without bound."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.logger = _SILENT
-
-    def data_received(self, data: bytes) -> None:
-        try:
-            super().data_received(data)
-        except AssertionError:  # uvicorn expects a close frame where the handshake itself was none
-            self.transport.close()
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self.transport.pause_reading()
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        if not self.read_paused:
-            self.transport.resume_reading()

@@ -1,6 +1,6 @@
 """The public port: uvicorn with httptools and websockets, and a look once a second at what is overdue.
 
-``serve`` and ``dev`` start it around the front. What bounds a connection stands in `connections`.
+``serve`` and ``dev`` start it around the front. What bounds a connection stands in `connections` and `upgraded`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from typing import Any
 
 import uvicorn
 
-from preview.outside.connections import MAX_CONNECTIONS, Connection, SocketConnection
+from preview.outside.connections import MAX_CONNECTIONS, Connection
 from preview.outside.front import Front
+from preview.outside.upgraded import SocketConnection
 from preview.protocol import MAX_MESSAGE
 
 _BACKLOG = 1024

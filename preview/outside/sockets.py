@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
+from uvicorn.protocols.utils import ClientDisconnected
+
 from preview import protocol
 from preview.outside.bodies import Receive, Scope, Send
 from preview.outside.policy import Headers
@@ -54,6 +56,8 @@ async def carry(receive: Receive, send: Send, stream: Stream) -> None:
                 await send({"type": "websocket.close", "code": code, "reason": reason})
                 await stream.over(FAREWELL)
                 return
+    except ClientDisconnected:  # the worker hears of it from _listen, and not that its request was cancelled
+        await stream.over(FAREWELL)
     except BrokenOff:
         with contextlib.suppress(Exception):  # the client may be gone
             await send({"type": "websocket.close", "code": 1011, "reason": "The worker failed."})

@@ -133,9 +133,9 @@ class Runner:
         finally:
             writer.close()
 
-    async def log(self, condition: Callable[[LogEvent], bool]) -> LogEvent:
+    async def log(self, condition: Callable[[LogEvent], bool], *, within: float = 10) -> LogEvent:
         """The first event that fits, waiting for it."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(within):
             while True:
                 for event in self.logs:
                     if condition(event):

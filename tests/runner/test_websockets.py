@@ -91,6 +91,46 @@ server.addEventListener("message", said)
     await runner.log(lambda event: any("closed 1005" in r.text or "closed 1006" in r.text for r in event.records))
 
 
+async def test_a_worker_that_talks_when_its_client_leaves_hears_it_as_well(runner: Runner) -> None:
+    """What it says then reaches nobody, and that must not be all that comes of it: who counts those present would count on."""
+    await runner.preview(
+        worker(f"""{PAIR}
+import asyncio
+server.addEventListener("close", lambda event: print("closed", event.code, event.reason))
+async def talk():
+    while server.readyState == 1:
+        server.send("tick")
+        await asyncio.sleep(0)
+self.ctx.wait_until(asyncio.create_task(talk()))
+{ACCEPTED}""")
+    )
+    for code in range(3000, 3020):
+        async with opened(runner, max_queue=None) as socket:  # it reads on while it closes
+            assert await socket.recv() == "tick"
+            await socket.close(code, "bye")
+        await runner.log(lambda event, code=code: any(record.text == f"closed {code} bye" for record in event.records))
+
+
+async def test_a_worker_that_never_reads_does_not_hold_a_client_that_has_gone(runner: Runner) -> None:
+    await runner.preview(
+        worker(f"""{PAIR}
+import asyncio
+async def talk():
+    await server.receive()
+    while not server._inbox or server._inbox[-1].type == "message":
+        await asyncio.sleep(0.1)
+    print("closed", server._inbox[-1].code)
+self.ctx.wait_until(asyncio.create_task(talk()))
+{ACCEPTED}""")
+    )
+    async with opened(runner) as socket:
+        for _ in range(6):  # more than the worker's window, and little enough for the end to arrive behind it
+            await socket.send("x" * 100_000)
+        await asyncio.sleep(0.5)
+        socket.transport.abort()
+    await runner.log(lambda event: any(record.text == "closed 1006" for record in event.records), within=20)
+
+
 async def test_the_first_words_may_be_said_before_the_handshake_is_answered(runner: Runner) -> None:
     await runner.preview(worker(f"{PAIR}server.send('welcome')\nserver.close(1000, 'and bye')\n{ACCEPTED}"))
     async with opened(runner) as socket:
