@@ -26,7 +26,7 @@ test:
 	@$(SETUP) test
 	@$(SETUP) npm test
 ifeq ($(PYTEST),tests)
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(TOGETHER)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --max-worker-restart=0 $(TOGETHER)
 	@exec $(BIN)/python -m pytest tests $(TOGETHER:%=--ignore=%)
 else
 	@exec $(BIN)/python -m pytest $(PYTEST)
