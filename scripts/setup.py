@@ -20,6 +20,8 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -42,16 +44,14 @@ def main(arguments: list[str]) -> int:
     with Path(__file__).open() as lock:  # two commands started at once set up one after the other
         fcntl.flock(lock, fcntl.LOCK_EX)
         if what == "run":
-            python_packages("runtime")
-            worker_packages()
-            frontend_build()
+            environment()
+            together(lambda: python_packages("runtime"), frontend_build, worker_packages)
         elif what == "check":
-            python_packages("dev")
-            frontend_packages()
+            environment()
+            together(lambda: python_packages("dev"), frontend_packages)
         elif what == "test":
-            python_packages("dev")
-            worker_packages()
-            frontend_build()
+            environment()
+            together(lambda: python_packages("dev"), frontend_build, worker_packages)
             browser()
             services()
         else:
@@ -74,6 +74,14 @@ def say(message: str) -> None:
     print(message, flush=True)
 
 
+def together(*steps: Callable[[], None]) -> None:
+    """Two at a time, as each is one process at work most of the while. What fails is told once the others have ended."""
+    node()  # which may have to be fetched by pip, into an environment that takes one pip at a time
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        for step in [pool.submit(step) for step in steps]:
+            step.result()
+
+
 def do(what: str, *command: object, cwd: Path = ROOT, hint: str = "") -> None:
     """Runs a command that may take a while: one line before, one after; its output only where it fails."""
     say(f"· {what} …")
@@ -85,7 +93,7 @@ def do(what: str, *command: object, cwd: Path = ROOT, hint: str = "") -> None:
     )  # fmt: skip
     if ended.returncode:
         stop("\n".join([ended.stdout.rstrip()[-4000:], f"{what}: failed. {hint}".rstrip()]))
-    say(f"  done in {time.monotonic() - began:.1f} s")
+    say(f"  {what.partition(' (')[0]}: done in {time.monotonic() - began:.1f} s")
 
 
 # --- stamps ---------------------------------------------------------------------------------------------------------
@@ -126,8 +134,7 @@ def use_a_new_enough_python() -> None:
 
 
 def python_packages(level: str) -> None:
-    """The environment with the pinned packages of ``requirements/<level>.txt``, and this project in it."""
-    environment()
+    """Into the environment: the pinned packages of ``requirements/<level>.txt``, and this project."""
     pinned = [ROOT / "requirements" / f"{name}.txt" for name in ("build", level)]
     value, stamp = digest(*pinned), STAMPS / level
     hint = "The packages come from the package index that pip is set up for; is it reachable?"
