@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import logging
 
+from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+
+from quickedit.threads import database_away
 
 _log = logging.getLogger(__name__)
 
@@ -48,3 +51,11 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler500. The traceback is in the server's log only."""
     hint = "Nothing you edited is lost. Try again in a moment."
     return _answer(request, 500, "500.html", "internal", "Something of ours went wrong.", hint)
+
+
+def without_database(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """For a database that is away: a page or answer that does not ask it who is signed in."""
+    _log.error("%s %s: the database does not answer: %s", request.method, request.path, exception)
+    request.user = AnonymousUser()
+    error = database_away()
+    return _answer(request, error.status, "503.html", error.code, error.message, error.hint)

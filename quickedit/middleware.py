@@ -17,13 +17,19 @@ from django.http import HttpRequest, HttpResponseBase
 from django.middleware.common import CommonMiddleware
 from django.middleware.csrf import CsrfViewMiddleware
 
+from quickedit import failures
+from quickedit.threads import DATABASE_AWAY
+
 
 class Common(CommonMiddleware):
-    """Content-Length, and no disallowed user agents."""
+    """Content-Length, no disallowed user agents, and a page of its own where the database is away."""
 
     async def __acall__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.process_request(request) or await _next(self, request)
         return self.process_response(request, response)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:
+        return failures.without_database(request, exception) if isinstance(exception, DATABASE_AWAY) else None
 
 
 class Session(SessionMiddleware):

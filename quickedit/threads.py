@@ -10,13 +10,18 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import ParamSpec, TypeVar
 
-from django.db import close_old_connections
+from django.db import InterfaceError, OperationalError, close_old_connections
+
+from quickedit.errors import Unavailable
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 THREADS = 4
 """Threads that wait for the database. SQLite answers in microseconds; more would only queue for its lock."""
+
+DATABASE_AWAY = (OperationalError, InterfaceError)
+"""What Django raises where the database is not there, not there any more, locked or out of space (PEP 249)."""
 
 _threads = ThreadPoolExecutor(THREADS, thread_name_prefix="database")
 
@@ -33,3 +38,9 @@ async def in_database(function: Callable[P, R], *args: P.args, **kwargs: P.kwarg
 def _call(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     close_old_connections()  # also one that the database has ended
     return function(*args, **kwargs)
+
+
+def database_away() -> Unavailable:
+    """How DATABASE_AWAY is told to people."""
+    hint = "Nothing that was saved is lost. Try again in a moment."
+    return Unavailable("The database does not answer now.", code="database-away", hint=hint)

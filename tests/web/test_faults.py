@@ -19,6 +19,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from django.conf import settings
 
@@ -252,6 +253,29 @@ async def test_F1_postgresql_and_redis_restarted_mid_edit_lose_nothing(
 
         await typing(asyncio.gather(*(each.type(15, 0.01) for each in typists)), restart())
         await crew.check()
+
+
+@over_postgresql
+async def test_F1_while_postgresql_is_away_pages_and_the_api_say_so_and_what_to_do(
+    database: None, postgres: Postgres
+) -> None:
+    async with processes(1) as (web,):
+        crew = await team(web)
+        client = Server(web.port).client(cookie=crew.owner.cookie)
+
+        async def get(path: str) -> httpx.Response:
+            return await asyncio.to_thread(client.get, path)
+
+        paths = "/", f"/workers/{crew.name}/edit", f"/api/v1/workers/{crew.name}/snapshot"
+        await asyncio.to_thread(postgres.stop, signal.SIGQUIT)
+        try:
+            for path in paths:
+                answer = await get(path)
+                assert answer.status_code == 503, (path, answer.text)
+                assert "The database does not answer now." in answer.text and "Try again" in answer.text
+        finally:
+            await asyncio.to_thread(postgres.start)
+        assert [(await get(path)).status_code for path in paths] == [200, 200, 200]
 
 
 async def test_F4_a_web_process_that_stands_still_loses_nothing(database: None) -> None:
