@@ -51,7 +51,7 @@ def archive(path: Path, files: dict[str, str]) -> Path:
 
 
 def test_D2_an_image_dropped_on_the_explorer_is_uploaded_shown_and_exported(site: Site, tmp_path: Path) -> None:
-    edit = site.new_worker("images")
+    edit = site.open_worker("images")
     (tmp_path / "assets").mkdir()
     (tmp_path / "logo.png").write_bytes(PNG)
     (tmp_path / "notes.txt").write_bytes("Grüße\r\n".encode())
@@ -77,7 +77,7 @@ def test_D2_an_image_dropped_on_the_explorer_is_uploaded_shown_and_exported(site
 def test_a_zip_dropped_on_the_workbench_is_unpacked_as_one_change_that_can_be_taken_back(
     site: Site, tmp_path: Path
 ) -> None:
-    edit = site.new_worker("unzipped")
+    edit = site.open_worker("unzipped")
     before = site.modules("unzipped")
     more = {"lib/extra.py": "x = 1\n", "greeting.py": "def greet(n):\n    return n\n"}
     drop(edit, archive(tmp_path / "more.zip", more))
@@ -94,7 +94,7 @@ def test_a_zip_dropped_on_the_workbench_is_unpacked_as_one_change_that_can_be_ta
 
 
 def test_B5_a_zip_that_would_write_outside_the_worker_is_refused_with_a_reason(site: Site, tmp_path: Path) -> None:
-    edit = site.new_worker("refusing")
+    edit = site.open_worker("refusing")
     before = site.modules("refusing")
     drop(edit, archive(tmp_path / "evil.zip", {"../evil.py": "x = 1\n"}))
     expect(edit.editor.locator(".notification-toast .codicon-error")).to_be_visible(timeout=DEADLINE_MS)
@@ -102,7 +102,7 @@ def test_B5_a_zip_that_would_write_outside_the_worker_is_refused_with_a_reason(s
 
 
 def test_a_module_over_the_limit_says_so_until_it_fits(site: Site) -> None:
-    edit = site.new_worker("large")
+    edit = site.open_worker("large")
     edit.replace_all(("#" * 63 + "\n") * (16 * 1024 + 1))
     said = edit.page.get_by_role("alert").filter(
         has_text="main.py is over 1 MiB. It stays here, not saved, until it fits."
@@ -117,7 +117,7 @@ def test_a_module_over_the_limit_says_so_until_it_fits(site: Site) -> None:
 
 def test_a_module_that_is_a_mebibyte_as_json_is_saved_over_one_connection(site: Site) -> None:
     """A quote counts twice in a frame: the language client must not send what the bridge closes on."""
-    edit = site.new_worker("quotes")
+    edit = site.open_worker("quotes")
     lines: list[str] = []
     edit.page.on("websocket", lambda socket: lines.append(socket.url))
     text = ('"' * 60 + "\n") * 12_000

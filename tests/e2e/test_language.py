@@ -32,7 +32,7 @@ def squiggles(edit: EditPage, kind: str = "error") -> Locator:
 
 def worker(site: Site, name: str) -> EditPage:
     """A worker with two modules, main.py open and its language client running."""
-    edit = site.new_worker(name)
+    edit = site.open_worker(name)
     edit.open("greeting.py")
     edit.replace_all(GREETING)
     edit.open("main.py")
@@ -149,7 +149,7 @@ def test_a_quick_fix_brings_the_import(site: Site) -> None:
 
 
 def test_a_handler_comes_from_a_snippet_and_toml_has_its_colours(site: Site) -> None:
-    edit = site.new_worker("snippets")
+    edit = site.open_worker("snippets")
     edit.explorer_new("New File...", "handler.py")
     edit.expect_open("handler.py")
     edit.type_at_end("worker")
@@ -164,7 +164,7 @@ def test_a_handler_comes_from_a_snippet_and_toml_has_its_colours(site: Site) -> 
 
 
 def test_the_configuration_file_completes_its_settings_and_underlines_what_cannot_be(site: Site) -> None:
-    edit = site.new_worker("configured")
+    edit = site.open_worker("configured")
     edit.open("quickedit.json")
     edit.replace_all('{\n  "main": 3,\n  "trig"\n}\n')
     expect(squiggles(edit, "warning").or_(squiggles(edit)).first).to_be_visible(timeout=DEADLINE_MS)

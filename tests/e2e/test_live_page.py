@@ -79,7 +79,7 @@ class Default(WorkerEntrypoint):
 
 
 def test_a_person_signs_in_and_out_through_a_form_in_the_pane(site: Site) -> None:
-    edit = site.new_worker("signing-in")
+    edit = site.open_worker("signing-in")
     edit.open("main.py")
     edit.replace_all(SIGN_IN)
     edit.expect_preview("Sign in")
@@ -93,7 +93,7 @@ def test_a_person_signs_in_and_out_through_a_form_in_the_pane(site: Site) -> Non
 
 
 def test_a_page_hears_events_and_talks_through_a_websocket_in_the_pane(site: Site) -> None:
-    edit = site.new_worker("live-page")
+    edit = site.open_worker("live-page")
     edit.open("main.py")
     edit.replace_all(LIVE)
     expect(edit.preview.locator("#socket")).to_have_text("echo hello", timeout=DEADLINE_MS)

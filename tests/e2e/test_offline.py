@@ -47,7 +47,7 @@ def until_stored(edit: EditPage) -> None:
 
 
 def test_edits_go_on_without_a_connection_and_merge_when_it_is_back(site: Site, ada: Person) -> None:
-    here = site.new_worker("offline")
+    here = site.open_worker("offline")
     away = ada.edit("offline")
     for edit in (here, away):
         edit.open("greeting.py")

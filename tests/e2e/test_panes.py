@@ -26,7 +26,7 @@ def shown(page: Page) -> int:
 
 
 def test_the_http_pane_sends_to_the_draft_and_keeps_what_was_typed(site: Site) -> None:
-    edit = site.new_worker("asking")
+    edit = site.open_worker("asking")
     page = edit.page
     edit.open("main.py")
     edit.replace_all(PRINTING)
@@ -46,7 +46,7 @@ def test_the_http_pane_sends_to_the_draft_and_keeps_what_was_typed(site: Site) -
 
 
 def test_the_console_has_a_row_for_each_request_with_its_logs_and_opens_failures(site: Site) -> None:
-    edit = site.new_worker("printing")
+    edit = site.open_worker("printing")
     page = edit.page
     edit.open("main.py")
     edit.replace_all(PRINTING)
@@ -73,7 +73,7 @@ def test_the_console_has_a_row_for_each_request_with_its_logs_and_opens_failures
 
 
 def test_with_auto_off_the_preview_waits_to_be_asked(site: Site) -> None:
-    edit = site.new_worker("waiting")
+    edit = site.open_worker("waiting")
     page = edit.page
     edit.open("main.py")
     edit.replace_all(PRINTING)
@@ -90,7 +90,7 @@ def test_with_auto_off_the_preview_waits_to_be_asked(site: Site) -> None:
 
 
 def test_O14_a_preview_cannot_move_the_editor_by_itself(site: Site) -> None:
-    edit = site.new_worker("pushing")
+    edit = site.open_worker("pushing")
     page = edit.page
     edit.open("main.py")
     edit.replace_all(
@@ -113,7 +113,7 @@ def test_O14_a_preview_cannot_move_the_editor_by_itself(site: Site) -> None:
 
 
 def test_the_theme_is_a_cookie_that_the_next_page_is_painted_with(site: Site) -> None:
-    edit = site.new_worker("painting")
+    edit = site.open_worker("painting")
     page = edit.page
     switch = page.get_by_role("button", name=re.compile("^Theme"))
     while "dark" not in (switch.get_attribute("aria-label") or ""):

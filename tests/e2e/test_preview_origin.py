@@ -49,7 +49,7 @@ def with_page(edit: EditPage, script: str, cookies: str = "pass") -> None:
 
 
 def test_O6_a_preview_reaches_nothing_of_the_editors(site: Site) -> None:
-    edit = site.new_worker("reaching")
+    edit = site.open_worker("reaching")
     tries = [
         f"try {{ say('{name}: reached ' + await {code.replace('EDITOR', site.url(''))}) }} catch {{ say('{name}: refused') }}"
         for name, code in ATTEMPTS.items()
@@ -70,7 +70,7 @@ def test_O6_control_a_frame_of_the_editors_own_origin_reaches_all_of_it(site: Si
 
 
 def test_O7_a_tossed_cookie_signs_nobody_out_and_nobody_in(site: Site) -> None:
-    edit = site.new_worker("tossing")
+    edit = site.open_worker("tossing")
     ours = {cookie.get("name"): cookie.get("value") for cookie in edit.page.context.cookies(site.url("/"))}
     assert {"quickedit", "quickedit-csrf"} <= set(ours)
     tossed = [
@@ -94,8 +94,8 @@ def test_O7_a_tossed_cookie_signs_nobody_out_and_nobody_in(site: Site) -> None:
 
 
 def test_O11_a_service_worker_of_a_preview_stays_in_that_preview(site: Site) -> None:
-    other = site.new_worker("beside")
-    edit = site.new_worker("serving")
+    other = site.open_worker("beside")
+    edit = site.open_worker("serving")
     script = (
         "navigator.serviceWorker.register('/sw.js', {scope: '/'}).then(() => navigator.serviceWorker.ready)"
         ".then(() => say('registered'), (error) => say('none: ' + error.name))"
@@ -114,7 +114,7 @@ def test_O11_a_service_worker_of_a_preview_stays_in_that_preview(site: Site) -> 
 
 
 def test_O5_the_editor_takes_one_port_and_from_its_parent_alone(site: Site) -> None:
-    edit = site.new_worker("porting")
+    edit = site.open_worker("porting")
     page = edit.page
     page.evaluate(
         """() => {

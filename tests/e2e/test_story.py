@@ -52,7 +52,7 @@ def test_typing_in_an_imported_module_changes_the_preview_without_a_reload(site:
 
 
 def test_saving_runs_the_draft_at_once_and_is_no_error_when_nothing_changed(site: Site) -> None:
-    edit = site.new_worker("saving")
+    edit = site.open_worker("saving")
     edit.open("greeting.py")
     edit.replace_all(GREETING)
     edit.page.keyboard.press("Control+s")
@@ -63,7 +63,7 @@ def test_saving_runs_the_draft_at_once_and_is_no_error_when_nothing_changed(site
 
 
 def test_completion_offers_the_platforms_members_and_a_sibling_modules_function(site: Site) -> None:
-    edit = site.new_worker("completing")
+    edit = site.open_worker("completing")
     edit.open("main.py")
     edit.replace_all(
         "from workers import Request, Response, WorkerEntrypoint\n\nfrom greeting import greet\n\n\n"
@@ -86,7 +86,7 @@ def test_completion_offers_the_platforms_members_and_a_sibling_modules_function(
 
 
 def test_a_module_that_does_not_parse_keeps_the_last_good_page_and_names_the_line(site: Site) -> None:
-    edit = site.new_worker("unparsed")
+    edit = site.open_worker("unparsed")
     edit.open("greeting.py")
     edit.replace_all(GREETING)
     edit.expect_preview("Salve,")
@@ -105,7 +105,7 @@ def test_a_module_that_does_not_parse_keeps_the_last_good_page_and_names_the_lin
 
 
 def test_a_draft_that_does_not_start_cannot_go_live_and_the_dialog_leads_to_the_line(site: Site) -> None:
-    edit = site.new_worker("hasty")
+    edit = site.open_worker("hasty")
     edit.open("greeting.py")
     edit.replace_all("import nothing_there\n" + GREETING)
     edit.expect_preview("nothing_there")
@@ -121,7 +121,7 @@ def test_a_draft_that_does_not_start_cannot_go_live_and_the_dialog_leads_to_the_
 
 
 def test_where_no_draft_has_run_nothing_is_said_of_a_last_good_one(site: Site) -> None:
-    edit = site.new_worker("never-good")
+    edit = site.open_worker("never-good")
     edit.open("greeting.py")
     edit.replace_all("import nothing_there\n" + GREETING)
     edit.expect_preview("nothing_there")
@@ -135,7 +135,7 @@ def test_where_no_draft_has_run_nothing_is_said_of_a_last_good_one(site: Site) -
 
 
 def test_an_exception_shows_the_error_page_and_a_click_on_a_frame_opens_the_line(site: Site) -> None:
-    edit = site.new_worker("raising")
+    edit = site.open_worker("raising")
     edit.open("greeting.py")
     edit.replace_all(GREETING.replace('return f"Salve, {name}"', "return name.uper()"))
     body = edit.preview.locator("body")
@@ -158,7 +158,7 @@ def test_an_exception_shows_the_error_page_and_a_click_on_a_frame_opens_the_line
 
 
 def test_deploy_publishes_a_version_that_later_edits_do_not_change(site: Site) -> None:
-    edit = site.new_worker("deploying")
+    edit = site.open_worker("deploying")
     edit.open("greeting.py")
     edit.replace_all(GREETING)
     edit.expect_preview("Salve,")
@@ -182,7 +182,7 @@ def test_deploy_publishes_a_version_that_later_edits_do_not_change(site: Site) -
 
 
 def test_a_deployed_workers_exception_is_a_plain_500_with_an_id(site: Site) -> None:
-    edit = site.new_worker("failing")
+    edit = site.open_worker("failing")
     edit.open("greeting.py")
     edit.replace_all(GREETING.replace('return f"Salve, {name}"', "raise RuntimeError('the secret plan')"))
     expect(edit.preview.locator("body")).to_contain_text("RuntimeError", timeout=DEADLINE_MS)
@@ -194,7 +194,7 @@ def test_a_deployed_workers_exception_is_a_plain_500_with_an_id(site: Site) -> N
 
 
 def test_files_and_folders_are_created_renamed_and_deleted_in_the_explorer(site: Site) -> None:
-    edit = site.new_worker("filing")
+    edit = site.open_worker("filing")
     edit.explorer_new("New Folder...", "lib")
     expect(edit.row("lib")).to_be_visible()
     edit.row("lib").click()
@@ -214,7 +214,7 @@ def test_files_and_folders_are_created_renamed_and_deleted_in_the_explorer(site:
 
 
 def test_find_in_files_finds_what_was_typed_a_moment_ago(site: Site) -> None:
-    edit = site.new_worker("finding")
+    edit = site.open_worker("finding")
     edit.open("greeting.py")
     edit.replace_all(GREETING.replace("Salve", "Zanzibar"))
     edit.wait_until_saved()
@@ -227,7 +227,7 @@ def test_find_in_files_finds_what_was_typed_a_moment_ago(site: Site) -> None:
 
 
 def test_a_worker_is_renamed_duplicated_deleted_and_brought_back_from_the_dashboard(site: Site) -> None:
-    edit = site.new_worker("renaming")
+    edit = site.open_worker("renaming")
     page = edit.page
     page.goto(site.url("/"))
     site.row_menu(page, "renaming", "Rename")
@@ -255,7 +255,7 @@ def test_a_second_template_serves_a_form_and_static_text_files(site: Site) -> No
 
 
 def test_everything_acknowledged_survives_the_death_of_every_process(site: Site) -> None:
-    edit = site.new_worker("surviving")
+    edit = site.open_worker("surviving")
     edit.open("greeting.py")
     edit.replace_all(GREETING)
     edit.expect_preview("Salve,")
@@ -275,7 +275,7 @@ def test_everything_acknowledged_survives_the_death_of_every_process(site: Site)
 
 
 def test_the_editor_recovers_by_itself_when_the_server_dies_and_keeps_what_was_typed_meanwhile(site: Site) -> None:
-    edit = site.new_worker("recovering")
+    edit = site.open_worker("recovering")
     edit.open("greeting.py")
     site.kill("web")
     edit.replace_all(GREETING)

@@ -30,13 +30,12 @@ def ada(site: Site) -> Iterator[Person]:
 
 
 def test_Y5_two_people_type_in_one_file_while_the_network_is_cut_twice(site: Site, ada: Person) -> None:
-    here = site.new_worker("together")
-    here.open(FILE)
+    site.make_worker("together")
     with signed_in(site, member(site, "Ben Oduya", "together")) as ben:
         editors = [ada.edit("together"), ben.edit("together")]
         for edit in editors:
             edit.open(FILE)
-        here.replace_all("# ada:\n\n# ben:\n\n")
+        editors[1].replace_all("# ada:\n\n# ben:\n\n")
         for edit in editors:
             expect(edit.line("# ben:")).to_be_visible(timeout=DEADLINE_MS)
         typists = [Typist(editors[0], "# ada:", "a"), Typist(editors[1], "# ben:", "b")]
@@ -70,7 +69,7 @@ def test_Y5_two_people_type_in_one_file_while_the_network_is_cut_twice(site: Sit
 
 
 def test_others_cursors_are_shown_with_their_names_and_can_be_followed(site: Site, ada: Person) -> None:
-    here = site.new_worker("cursors")
+    here = site.open_worker("cursors")
     with signed_in(site, member(site, "Ben Oduya", "cursors")) as ben:
         there = ben.edit("cursors")
         there.open(FILE)
@@ -96,7 +95,7 @@ def test_others_cursors_are_shown_with_their_names_and_can_be_followed(site: Sit
 
 
 def test_A1_a_viewer_reads_along_in_a_read_only_editor_with_a_live_preview(site: Site) -> None:
-    owner = site.new_worker("viewed")
+    owner = site.open_worker("viewed")
     with signed_in(site, member(site, "Vera", "viewed", "viewer")) as vera:
         viewer = vera.edit("viewed")
         viewer.open(FILE)
@@ -114,7 +113,7 @@ def test_A1_a_viewer_reads_along_in_a_read_only_editor_with_a_live_preview(site:
 
 
 def test_H1_H3_the_history_shows_changes_in_the_diff_editor_and_restores_what_was(site: Site) -> None:
-    edit = site.new_worker("history")
+    edit = site.open_worker("history")
     before = site.modules("history")[FILE]
     edit.deploy("as it was")
     edit.close_dialog()

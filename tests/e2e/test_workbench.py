@@ -35,7 +35,7 @@ def has_tokens(frame: str | bytes) -> bool:
 
 
 def test_the_palette_and_the_menus_offer_nothing_that_is_not_here(site: Site) -> None:
-    edit = site.new_worker("offers")
+    edit = site.open_worker("offers")
     entries = edit.editor.locator(".quick-input-list .monaco-list-row")
     edit.quick_input("F1").fill(">color theme")
     expect(entries.first).to_contain_text("Preferences: Color Theme")
