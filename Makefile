@@ -2,7 +2,7 @@
 PYTHON ?= $(or $(wildcard .venv/bin/python),python3)
 PYTEST ?= tests
 # Tests that mostly wait for processes of their own, and none of which measures how fast the machine is: two files at a time.
-TOGETHER = tests/unit tests/contract tests/runner tests/sandbox
+TOGETHER = tests/unit tests/contract tests/runner tests/sandbox tests/web
 SETUP = $(PYTHON) scripts/setup.py
 BIN = .venv/bin
 
