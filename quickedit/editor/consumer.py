@@ -19,7 +19,7 @@ from quickedit.editor.entry import admit, session_cookie
 from quickedit.editor.outbox import NOW, Outbox
 from quickedit.editor.session import Session
 from quickedit.errors import BadFrame, QuickEditError, TooLarge, Unavailable
-from quickedit.threads import in_database
+from quickedit.threads import DATABASE_AWAY, database_away, in_database
 from quickedit.wire import codec
 from quickedit.wire import messages as wire
 
@@ -34,6 +34,8 @@ SLOW_MS = 1000
 """Milliseconds after which a slow client may come back."""
 SPREAD_MS = 1500
 """Milliseconds over which the clients of a stopping server spread their return."""
+AWAY_MS = 1000
+"""Milliseconds after which clients may come back where a part of ours is down, and over which they spread their return."""
 RESTART_CLOSE = Unavailable.close_code
 
 CLOSE_WAIT = 1.0
@@ -81,7 +83,11 @@ class Bridge(AsyncWebsocketConsumer):  # type: ignore[misc]
         try:
             person, access = await in_database(admit, key, self.scope["worker_name"])
         except QuickEditError as error:
-            self._end(error.close_code, error.code, error.message, error.hint)
+            self._end_with(error)
+            return
+        except DATABASE_AWAY as error:
+            _log.error("nobody can be let in: the database does not answer: %s", error)
+            self._end_with(database_away())
             return
         self._session = Session(access, person, key, self._outbox, self._end)
         loop = asyncio.get_running_loop()
@@ -100,6 +106,9 @@ class Bridge(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self._session.receive(message)
         except QuickEditError as error:
             self._mistake(error)
+        except DATABASE_AWAY as error:
+            _log.error("a frame could not be dealt with: the database does not answer: %s", error)
+            self._end_with(database_away())
         else:
             if isinstance(message, wire.HelloToServer) and self._hello_timer is not None:
                 self._hello_timer.cancel()
@@ -113,7 +122,7 @@ class Bridge(AsyncWebsocketConsumer):  # type: ignore[misc]
             isinstance(error, TooLarge) or error.code in ("hello-first", "protocol") or self._mistakes >= MAX_MISTAKES
         )
         if fatal or not isinstance(error, BadFrame):
-            self._end(error.close_code, error.code, error.message, error.hint)
+            self._end_with(error)
         else:
             self._refuse(error.code, error.message, error.hint)
 
@@ -137,6 +146,12 @@ class Bridge(AsyncWebsocketConsumer):  # type: ignore[misc]
         if self._outbox is not None:
             self._outbox.clear()
         self._end(SLOW_CLOSE, "slow", "This connection reads too slowly.", "It comes back by itself.", after=SLOW_MS)
+
+    def _end_with(self, error: QuickEditError) -> None:
+        """For good, but where asking again helps: a part of ours is down for the moment. What is damaged stays so."""
+        again = isinstance(error, Unavailable) and error.code != "damaged"
+        after = AWAY_MS + randrange(AWAY_MS) if again else None
+        self._end(error.close_code, error.code, error.message, error.hint, after=after)
 
     def _end(self, close_code: int, code: str, reason: str, hint: str = "", after: int | None = None) -> None:
         """Says why and closes, once; what was queued before goes out first."""

@@ -273,9 +273,16 @@ async def test_F1_while_postgresql_is_away_pages_and_the_api_say_so_and_what_to_
                 answer = await get(path)
                 assert answer.status_code == 503, (path, answer.text)
                 assert "The database does not answer now." in answer.text and "Try again" in answer.text
+            async with crew.owner.bridge(crew.name) as socket:
+                goodbye = json.loads(await socket.recv())
+                await socket.wait_closed()
+            assert (goodbye["t"], goodbye["code"], goodbye["reconnect"]) == ("goodbye", "database-away", True)
+            assert goodbye["after_ms"] >= 1000 and socket.close_code == 4503
         finally:
             await asyncio.to_thread(postgres.start)
         assert [(await get(path)).status_code for path in paths] == [200, 200, 200]
+        async with crew.owner.editor(crew.name) as editor:
+            assert editor.welcome["worker"] == crew.name
 
 
 async def test_F4_a_web_process_that_stands_still_loses_nothing(database: None) -> None:
