@@ -66,12 +66,20 @@ _log = logging.getLogger(__name__)
 
 class Checker:
     """``set_aside`` is called when it died, with the modules of which one may have been the cause; it says which one the checker
-    shall see no more."""
+    shall see no more. ``again`` is called when it can be asked anew for what it knew."""
 
-    def __init__(self, home: Home, mirror: Mirror, root: str, *, set_aside: Callable[[set[str]], str]) -> None:
+    def __init__(
+        self,
+        home: Home,
+        mirror: Mirror,
+        root: str,
+        *,
+        set_aside: Callable[[set[str]], str],
+        again: Callable[[], None],
+    ) -> None:
         self.starts = 0
         self._home, self._mirror, self._root = home, mirror, root
-        self._set_aside = set_aside
+        self._set_aside, self._again = set_aside, again
         self._server: jsonrpc.Server | None = None
         self._legend: list[str] = []
         self._starting = asyncio.Lock()
@@ -82,6 +90,10 @@ class Checker:
         self._not_before = 0.0
         self._unproven: set[str] = set()
         """Modules whose text has not been checked yet: one of them may be its end."""
+        self._late = False
+        """Whether an answer did not come in time since all modules were checked. The first one that does not is nobody's fault:
+        the machine may have much to do."""
+        self._forgiven = False
         self._idle: asyncio.TimerHandle | None = None
         self._closed = False
         self._loop = asyncio.get_running_loop()
@@ -165,10 +177,12 @@ class Checker:
             return None
         except TimeoutError:
             _log.warning("the type checker took longer than %s s for %s; it is replaced", wait, method)
+            self._forgiven, self._late = not self._late, True
             await server.close()
             return None
         if method == "workspace/diagnostic":
             self._unproven.clear()
+            self._late = False
         elif method == "textDocument/diagnostic" and path is not None and self._views.get(path) is seen:
             self._unproven.discard(path)
         if method.startswith("textDocument/semanticTokens") and isinstance(answer, dict):
@@ -296,14 +310,23 @@ class Checker:
         if server is None or server is not self._server:
             return
         now = self._loop.time()
-        self._deaths = 1 if now - began > _WELL else self._deaths + 1
-        self._not_before = now + BACK_OFF[min(self._deaths, len(BACK_OFF) - 1)]
+        forgiven, self._forgiven = self._forgiven, False
+        if not forgiven:
+            self._deaths = 1 if now - began > _WELL else self._deaths + 1
+            self._not_before = now + BACK_OFF[min(self._deaths, len(BACK_OFF) - 1)]
         self._stop()
+        if self._closed:
+            return
         suspects = set(self._unproven)
-        if suspects and not self._closed:
+        if suspects and not forgiven:
             suspect = self._set_aside(suspects)
             self._unproven.discard(suspect)
             self.hide(suspect)
+        self._loop.call_at(self._not_before, self._ask_again)
+
+    def _ask_again(self) -> None:
+        if not self._closed:
+            self._again()
 
     def _stop(self) -> None:
         """It starts again with the next question."""

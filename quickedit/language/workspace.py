@@ -50,7 +50,7 @@ class Workspace:
         """For a client that calls the workspace ``root``, such as ``/worker``."""
         self.root = root
         self.problems = Problems(lambda path, items: self._publish(self.uri(path), items))
-        self.checker = Checker(self._pool.home, self.mirror, root, set_aside=self._put_aside)
+        self.checker = Checker(self._pool.home, self.mirror, root, set_aside=self._put_aside, again=self._check_again)
         self.checks = Checks(
             self.checker, self._pool.linter, self.problems, self.documents, lambda: self._files, self.refresh
         )
@@ -206,10 +206,12 @@ class Workspace:
         message = "The type checker cannot read this module and leaves it out until it changes."
         notice = {"range": {"start": start, "end": start}, "severity": 2, "source": "Quick Edit", "message": message}
         self.problems.put("limits", path, [notice])
-        for open_path in self.documents:
-            if open_path != path:
-                self.checks.changed(open_path)
         return path
+
+    def _check_again(self) -> None:
+        for path, document in self.documents.items():
+            if self._set_aside.get(path) != document.text:
+                self.checks.changed(path)
 
 
 def _has_endless_line(text: str) -> bool:
