@@ -91,8 +91,8 @@ class Checker:
         self._unproven: set[str] = set()
         """Modules whose text has not been checked yet: one of them may be its end."""
         self._late = False
-        """Whether an answer did not come in time since all modules were checked. The first one that does not is nobody's fault:
-        the machine may have much to do."""
+        """Whether an answer did not come in time since all modules were checked, or one was set aside. The first one that does
+        not is nobody's fault: the machine may have much to do."""
         self._forgiven = False
         self._idle: asyncio.TimerHandle | None = None
         self._closed = False
@@ -322,6 +322,7 @@ class Checker:
             suspect = self._set_aside(suspects)
             self._unproven.discard(suspect)
             self.hide(suspect)
+            self._late = False
         self._loop.call_at(self._not_before, self._ask_again)
 
     def _ask_again(self) -> None:

@@ -206,6 +206,7 @@ class Workspace:
         message = "The type checker cannot read this module and leaves it out until it changes."
         notice = {"range": {"start": start, "end": start}, "severity": 2, "source": "Quick Edit", "message": message}
         self.problems.put("limits", path, [notice])
+        self.refresh()  # or the next checker would find it in the mirror, and another module would be blamed for its end
         return path
 
     def _check_again(self) -> None:
