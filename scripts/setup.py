@@ -44,13 +44,10 @@ def main(arguments: list[str]) -> int:
     with Path(__file__).open() as lock:  # two commands started at once set up one after the other
         fcntl.flock(lock, fcntl.LOCK_EX)
         if what == "run":
-            environment()
             together(lambda: python_packages("runtime"), frontend_build, worker_packages)
         elif what == "check":
-            environment()
             together(lambda: python_packages("dev"), frontend_packages)
         elif what == "test":
-            environment()
             together(lambda: python_packages("dev"), frontend_build, worker_packages)
             browser()
             services()
@@ -75,7 +72,9 @@ def say(message: str) -> None:
 
 
 def together(*steps: Callable[[], None]) -> None:
-    """Two at a time, as each is one process at work most of the while. What fails is told once the others have ended."""
+    """In the environment, two at a time, as each is one process at work most of the while. What fails is told once the others
+    have ended."""
+    environment()
     node()  # which may have to be fetched by pip, into an environment that takes one pip at a time
     with ThreadPoolExecutor(max_workers=2) as pool:
         for step in [pool.submit(step) for step in steps]:

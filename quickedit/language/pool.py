@@ -35,6 +35,7 @@ class Engine:
         self._home = home
         self._turn = asyncio.Lock()
         self._question: asyncio.Task[Any] | None = None
+        """The one that has its turn: a task that nobody holds may be collected in the middle."""
         self._process: asyncio.subprocess.Process | None = None
 
     async def ask(self, method: str, arguments: dict[str, Any]) -> Any:
