@@ -249,7 +249,8 @@ class Children:
         self._demand.missed(time.monotonic())
         for _ in range(_LOAD_TRIES):
             try:
-                await asyncio.wait_for(self._up.wait(), _RESTART_MOST)
+                async with asyncio.timeout(_RESTART_MOST):
+                    await self._up.wait()
                 return await self._make_spare(at_once=True)
             except TimeoutError:
                 break

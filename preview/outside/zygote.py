@@ -81,8 +81,14 @@ class Forked:
                 self._said += data
         return self._said
 
+    def abandon(self) -> None:
+        """Ends one that nobody has taken."""
+        self.signal(signal.SIGKILL)
+        self.channel.close()
+        self.close()
+
     def close(self) -> None:
-        """Once it is dead: gives the descriptors back. Their numbers may be another child's at once, so they are forgotten."""
+        """Once it is ended: gives the descriptors back. Their numbers may be another child's at once, so they are forgotten."""
         os.close(self.last_words)
         os.close(self.pidfd)
         self.last_words = self.pidfd = -1
@@ -168,17 +174,18 @@ class Zygote:
             theirs.close()
             os.close(write)
         asked = time.monotonic()
-        while True:
-            try:
-                return await asyncio.wait_for(asyncio.shield(future), _SILENCE / 4)
-            except TimeoutError:
+        try:
+            # Not by wait_for, which swallows a cancellation that comes in the moment of the answer (until Python 3.12).
+            while not (await asyncio.wait([future], timeout=_SILENCE / 4))[0]:
                 # Not one that has much to do: another's birth or death is a sign of life.
                 if time.monotonic() - max(asked, self._heard_at) > _SILENCE:
                     log.error("the zygote has said nothing for %g s; replacing it", _SILENCE)
                     self.kill()
-            except asyncio.CancelledError:
-                future.cancel()
-                raise
+        except asyncio.CancelledError:
+            if not future.cancel() and future.exception() is None:
+                future.result().abandon()  # born in the same moment
+            raise
+        return future.result()
 
     def kill(self) -> None:
         """Ends the zygote and, by the kernel's doing, all of its children."""
@@ -207,9 +214,7 @@ class Zygote:
             future, channel, last_words = self._asked.pop(tag)
             forked = self._alive[tag] = Forked(channel, last_words, fds[0])
             if future.cancelled():  # the asker did not wait: the child is born all the same
-                forked.signal(signal.SIGKILL)
-                channel.close()
-                forked.close()
+                forked.abandon()
             else:
                 future.set_result(forked)
         elif letter == forking.DEAD:
