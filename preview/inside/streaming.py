@@ -126,7 +126,7 @@ class Exchange:
             payload = await self._carry_to_client()
         except asyncio.CancelledError:
             self._over = True
-            self._from_client(WsOp.CLOSE, protocol.pack_close(_LOST, "")[1:])
+            self._hear(entry.workers.CloseEvent(_LOST, ""))
             raise
         self._over = True
         if self._client_closed.done():
@@ -157,14 +157,18 @@ class Exchange:
         _wake(self._something)
 
     def _from_client(self, op: WsOp, data: bytes) -> None:
-        if self._socket is None or self._context is None or self._client_closed.done():
-            return
         message: Any = data
         if op == WsOp.TEXT:
             message = data.decode()
         elif op == WsOp.CLOSE:
-            self._client_closed.set_result(None)
             message = entry.workers.CloseEvent(*protocol.unpack_close(data))
+        self._hear(message)
+
+    def _hear(self, message: Any) -> None:
+        if self._socket is None or self._context is None or self._client_closed.done():
+            return
+        if isinstance(message, entry.workers.CloseEvent):
+            self._client_closed.set_result(None)
         # As the handler's own: what a listener prints belongs to its request.
         self._context.run(self._socket._from_client, message)
         _wake(self._something)

@@ -18,7 +18,7 @@ from django.http.request import RawPostDataException, UnreadablePostError
 
 from quickedit.accounts.people import signed_in
 from quickedit.errors import BadInput, QuickEditError, TooLarge
-from quickedit.threads import DATABASE_AWAY, database_away, in_database
+from quickedit.threads import DATABASE_AWAY, in_database
 from quickedit.workers.access import Access, access
 
 MAX_JSON = 2 * 1024 * 1024
@@ -97,9 +97,8 @@ def endpoint(**methods: View) -> View:
             return await handler(request, **arguments)
         except QuickEditError as error:
             return error_answer(error)
-        except DATABASE_AWAY as error:
-            _log.error("%s %s: the database does not answer: %s", request.method, request.path, error)
-            return error_answer(database_away())
+        except DATABASE_AWAY:
+            raise  # the middleware answers, as it does for pages
         except Exception:
             _log.exception("%s %s failed", request.method, request.path)
             return error_answer(QuickEditError("Something of ours went wrong.", hint="Try again in a moment."))

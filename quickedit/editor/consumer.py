@@ -74,7 +74,11 @@ class Bridge(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         """As Channels does it, without its visit to a thread for database connections: none are opened in this one."""
-        await getattr(self, message["type"].replace(".", "_"))(message)
+        try:
+            await getattr(self, message["type"].replace(".", "_"))(message)
+        except DATABASE_AWAY as error:
+            _log.error("%s: the database does not answer: %s", message["type"], error)
+            self._end_with(database_away())
 
     async def connect(self) -> None:
         await self.accept()
@@ -84,10 +88,6 @@ class Bridge(AsyncWebsocketConsumer):  # type: ignore[misc]
             person, access = await in_database(admit, key, self.scope["worker_name"])
         except QuickEditError as error:
             self._end_with(error)
-            return
-        except DATABASE_AWAY as error:
-            _log.error("nobody can be let in: the database does not answer: %s", error)
-            self._end_with(database_away())
             return
         self._session = Session(access, person, key, self._outbox, self._end)
         loop = asyncio.get_running_loop()
@@ -106,9 +106,6 @@ class Bridge(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self._session.receive(message)
         except QuickEditError as error:
             self._mistake(error)
-        except DATABASE_AWAY as error:
-            _log.error("a frame could not be dealt with: the database does not answer: %s", error)
-            self._end_with(database_away())
         else:
             if isinstance(message, wire.HelloToServer) and self._hello_timer is not None:
                 self._hello_timer.cancel()

@@ -87,6 +87,18 @@ async def test_a_module_that_ends_the_checker_is_left_out_and_the_others_are_che
     await client.told("bad.py", "invalid-assignment")
 
 
+async def test_a_module_that_is_set_aside_is_gone_before_another_checker_can_find_it(client: Client) -> None:
+    """Else that one would end by it as well, and a good module would be blamed."""
+    client.session.workspace_changed({"main.py": GOOD, "bad.py": "y = 1\n"})
+    await client.open("main.py", GOOD)
+    await client.told("main.py", "invalid-assignment")
+    workspace = client.session._workspace
+    good, bad = (workspace.mirror.root / name for name in ("main.py", "bad.py"))
+    assert (good.read_text(), bad.read_text()) == (GOOD, "y = 1\n")
+    assert workspace._put_aside({"bad.py"}) == "bad.py"
+    assert (good.read_text(), bad.read_text()) == (GOOD, "")
+
+
 async def test_a_checker_that_hangs_is_replaced(client: Client) -> None:
     place = await client.open("main.py", "x|: int = 'a'\n")
     await client.told("main.py", "invalid-assignment")

@@ -23,7 +23,7 @@ than walls and limits, one tier says it all."""
 
 ROOT = Path(__file__).resolve().parents[2]
 ALONE = "test_ordinary_user.py"
-FOR_EVERY_USER = ("walls", "jail", "controls", "limits", "children", "tiers")
+FOR_EVERY_USER = ("walls", "jail", "controls", "limits", "children", "zygote", "tiers")
 """What depends on who runs it; frames and calls are bytes on a socket, whoever reads them."""
 
 

@@ -32,6 +32,8 @@ PATIENT = dataclasses.replace(LIMITS, cpu_s=10.0)
 """For programs that use their memory up: touching it page by page costs CPU, on some machines a lot."""
 NOBODY = 65534
 META: dict[str, Any] = {"main": "main", "root": "", "env": {}, "changed": None}
+HEAD = {"method": "GET", "url": "http://worker.localhost/", "headers": [], "private": True}
+HELLO = b"from workers import Response\nasync def on_fetch(request): return Response('hello')"
 
 _MAIN = """
 from workers import Response, WorkerEntrypoint
@@ -163,6 +165,10 @@ class Sandbox:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(5)
         self._loop.close()
+
+
+def no_log(records: list, dropped: int) -> None:
+    pass
 
 
 def failure(outcome: Answer | Failure) -> dict[str, Any]:

@@ -5,27 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import threading
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from preview.outside import zygote
-from preview.outside.cgroups import Group
 from preview.outside.children import Answer, Failure, Limits, Unparsed
-from tests.sandbox.support import META, Logs, Sandbox, failure, line_of
+from tests.sandbox.support import HEAD, HELLO, META, Logs, Sandbox, failure, line_of, no_log
 from tests.support import wait_until
 
 pytestmark = pytest.mark.sandbox
-
-HEAD = {"method": "GET", "url": "http://worker.localhost/", "headers": [], "private": True}
-HELLO = b"from workers import Response\nasync def on_fetch(request): return Response('hello')"
-
-
-def no_log(records: list, dropped: int) -> None:
-    pass
 
 
 def test_S13_a_hundred_runs_at_once_give_exact_results(sandbox: Sandbox) -> None:
@@ -266,59 +255,6 @@ async def on_fetch(request):
     sandbox.kill(child)
 
 
-def test_F5_the_zygote_killed_is_back_within_a_second_and_what_it_held_fails_with_a_report() -> None:
-    running = Sandbox()
-    try:
-        child = running.load({"main.py": "import asyncio\nasync def on_fetch(request): await asyncio.sleep(60)"})
-
-        async def kill_under_a_request() -> Answer | Failure:
-            request = asyncio.ensure_future(child.request(HEAD, b"", no_log))
-            await asyncio.sleep(0)
-            assert running.children.zygote_pid
-            os.kill(running.children.zygote_pid, signal.SIGKILL)
-            return await request
-
-        report = failure(running.do(kill_under_a_request()))
-        assert report["kind"] == "crash" and "restarted" in report["message"]
-        assert child.exited.done() and child.fell_with_zygote
-        began = time.monotonic()
-        assert running.still_works()
-        assert time.monotonic() - began < 15, "a second where nothing else runs"
-        assert not Path(f"/proc/{child.pid}").exists()
-    finally:
-        running.close()
-
-
-def test_F4_a_zygote_that_was_stopped_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(zygote, "_SILENCE", 0.5)
-    running = Sandbox(spares=0)
-    try:
-        assert running.still_works()
-        stopped = running.children.zygote_pid
-        assert stopped
-        target = next(  # the launcher waits for the one that forks
-            (int(pid) for pid in Path(f"/proc/{stopped}/task/{stopped}/children").read_text().split()), stopped
-        )
-        os.kill(target, signal.SIGSTOP)
-        assert running.still_works()
-        assert running.children.zygote_pid != stopped
-    finally:
-        running.close()
-
-
-def test_nothing_is_left_behind_when_the_children_are_closed() -> None:
-    before = set(os.listdir("/proc/self/fd"))
-    running = Sandbox()
-    child = running.load({"main.py": HELLO})
-    pids = [child.pid, running.children.zygote_pid]
-    running.close()
-    deadline = time.monotonic() + 5
-    while any(Path(f"/proc/{pid}").exists() for pid in pids) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
-    assert set(os.listdir("/proc/self/fd")) - before == set()
-
-
 def test_a_spare_child_that_dies_is_not_handed_out(sandbox: Sandbox) -> None:
     async def kill_the_spares() -> None:
         for spare in list(sandbox.children._spares):
@@ -328,46 +264,6 @@ def test_a_spare_child_that_dies_is_not_handed_out(sandbox: Sandbox) -> None:
 
     sandbox.do(kill_the_spares())
     assert sandbox.still_works()
-
-
-def test_the_loop_turns_while_the_zygote_goes_to_the_next_group_and_no_child_is_born_before_it_is_there() -> None:
-    sandbox = Sandbox(spares=0)
-    groups, entering, may_enter = sandbox.children.cgroups, threading.Event(), threading.Event()
-    entered: list[int] = []
-    left: list[Group] = []
-
-    def enter(pid: int) -> Group:
-        entering.set()
-        assert may_enter.wait(20)
-        entered.append(pid)
-        return Group(str(len(entered)))
-
-    def leave(group: Group) -> bool:
-        left.append(group)
-        return False
-
-    try:
-        sandbox.do(sandbox.children._nest.group())
-        groups.enter, groups.leave = enter, leave  # type: ignore[method-assign, assignment]
-        first = sandbox.load({"main.py": HELLO})  # it proved the sandbox, and was born into a group
-        second = sandbox.load({"main.py": HELLO})  # born into the group that the zygote went to after that
-        assert entering.wait(20), "the zygote goes on to the next at once"
-        loading = sandbox.begin(sandbox.children.load({"main.py": HELLO}, META))
-        sandbox.do(asyncio.sleep(0.05))
-        assert not loading.done() and sandbox.children._all == {first, second}
-        may_enter.set()
-        third = loading.result(20)
-        wait_until(lambda: len(entered) == 2, "the zygote to go on")
-        assert len({*entered, first.pid, second.pid, third.pid}) == 4, "it is the zygote that goes, and no child"
-        sandbox.kill(third)
-        wait_until(lambda: [group.name for group in left] == ["1"], "the group to be given back")
-        os.kill(entered[0], signal.SIGKILL)
-        wait_until(lambda: {group.name for group in left} >= {"1", "2"}, "that of the zygote to be given back as well")
-        assert sandbox.still_works()
-        assert entered[-1] != entered[0], "another zygote has a group"
-    finally:
-        may_enter.set()
-        sandbox.close()
 
 
 def test_S2_S3_each_child_is_alone_in_its_group_from_the_first_moment(sandbox: Sandbox) -> None:

@@ -20,11 +20,10 @@ from preview.outside.child import Child
 from preview.outside.children import Answer, Failure
 from preview.outside.zygote import Forked
 from preview.protocol import Kind, check_response, encode, join_payload, json_payload, pack_modules
-from tests.sandbox.support import HASTY, META
+from tests.sandbox.support import HASTY, HEAD, META
 
 pytestmark = pytest.mark.sandbox
 
-HEAD = {"method": "GET", "url": "http://worker.localhost/", "headers": [], "private": True}
 REPORT: dict[str, Any] = {
     "kind": "exception", "type": "ValueError", "message": "no", "frames": [
         {"path": "main.py", "abs": "/worker/main.py", "line": 3, "function": "f", "user": True, "col": 1, "end_col": 2,

@@ -11,11 +11,10 @@ import pytest
 from preview.outside.children import Answer, Children
 from preview.outside.unavailable import SandboxUnavailable
 from preview.outside.warm import MOST, Packages, Warm
-from tests.sandbox.support import LIMITS, META
+from tests.sandbox.support import HEAD, LIMITS, META
 
 pytestmark = pytest.mark.sandbox
 
-HEAD = {"method": "GET", "url": "http://worker.localhost/", "headers": [], "private": True}
 MAIN = b"""
 import sys
 from workers import Response, WorkerEntrypoint
