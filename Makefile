@@ -48,7 +48,7 @@ bench:
 soak:
 	@$(SETUP) test
 	@SOAK=1 SYNC_SCHEDULES=20000 SYNC_SEED=100000 $(BIN)/python -m pytest -o faulthandler_timeout=3600 \
-		tests/unit/rooms tests/web/test_faults.py tests/web/test_server.py tests/e2e/test_together.py
+		tests/unit/rooms tests/web/test_faults.py tests/web/test_outages.py tests/web/test_server.py tests/e2e/test_together.py
 	@QUICKEDIT_SEEDS=1500 $(SETUP) npm test -- --testTimeout=1800000 tests/real-rules.test.ts tests/convergence.test.ts
 
 generate:
