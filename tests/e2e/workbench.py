@@ -6,6 +6,7 @@ Only what a person can see or reach is used here: roles, labels, the workbench's
 from __future__ import annotations
 
 import re
+from urllib.parse import quote
 
 from playwright.sync_api import FrameLocator, Locator, Page, expect
 
@@ -17,6 +18,9 @@ Object.defineProperty(MessagePort.prototype, 'onmessage', {
 })
 """
 """Every message reaches its listener a second and a half late."""
+
+SHOWN = ".editor-group-container.active .editor-instance .monaco-editor"
+"""The text editor of the group in which one works."""
 
 HISTORY = re.compile("^History .*Section$")
 """The header of that pane of the explorer: there is an «Explorer Section: history» as well where a worker is named so."""
@@ -75,10 +79,15 @@ class EditPage:
         expect(entry).to_contain_text(name)
         entry.click()
         self.expect_open(path)
+        # The workbench gives the focus to the module last of all, and away from whatever was opened since.
+        expect(self.editor.locator(f"{SHOWN}.focused")).to_be_visible(timeout=DEADLINE_MS)
 
     def expect_open(self, path: str) -> None:
-        tab = self.editor.locator(".tabs-container .tab.active")
-        expect(tab).to_contain_text(path.rsplit("/", 1)[-1], timeout=DEADLINE_MS)
+        """Until the tab is in front and its editor shows this module: the tab comes first, over the text of the one before."""
+        name = path.rsplit("/", 1)[-1]
+        expect(self.editor.locator(".tabs-container .tab.active")).to_contain_text(name, timeout=DEADLINE_MS)
+        of_that_name = re.compile(rf"/{re.escape(quote(name))}$")
+        expect(self.editor.locator(SHOWN).first).to_have_attribute("data-uri", of_that_name, timeout=DEADLINE_MS)
 
     def cursor_line(self) -> Locator:
         """The status bar's «Ln 3, Col 1»."""
