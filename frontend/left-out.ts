@@ -23,6 +23,19 @@ const STAND_INS: Record<string, string> = {
   'workbench/contrib/mergeEditor/browser/mergeEditor.contribution.js': '',
   // Other machines.
   'workbench/contrib/remote/browser/remoteExplorer.js': "export const VIEWLET_ID = 'workbench.view.remote'",
+  'workbench/services/extensions/common/remoteExtensionHost.js': 'export class RemoteExtensionHost {}',
+  'platform/remote/common/remoteAgentConnection.js': 'export const PersistentConnectionEventType = {}',
+  'workbench/services/remote/common/remoteExplorerService.js':
+    "export const PortsEnablement = { Disabled: 0 }; export const PORT_AUTO_FORWARD_SETTING = '', PORT_AUTO_SOURCE_SETTING = '', PORT_AUTO_SOURCE_SETTING_OUTPUT = '', PORT_AUTO_SOURCE_SETTING_HYBRID = ''",
+  // A browser in the editor.
+  'workbench/contrib/browserView/common/browserEditorInput.js': 'export class BrowserEditorInput {}',
+  // The question whether a folder is to be trusted: a worker is one's own.
+  'workbench/contrib/workspace/browser/workspace.contribution.js': '',
+  // Who calls what, and what inherits from what: no language here answers that.
+  'workbench/contrib/callHierarchy/browser/callHierarchy.contribution.js': '',
+  'workbench/contrib/typeHierarchy/browser/typeHierarchy.contribution.js': '',
+  // Colours from a parser, an experiment for a few other languages.
+  'editor/common/model/tokens/treeSitter/treeSitterSyntaxTokenBackend.js': 'export class TreeSitterSyntaxTokenBackend {}',
   // Language models: what the stand-ins of their services ask for as they are defined.
   'workbench/contrib/chat/common/customizationHarnessService.js': 'export const createVSCodeHarnessDescriptor = () => ({})',
   'workbench/services/mcp/common/mcpWorkbenchManagementService.js': "export const WORKSPACE_FOLDER_CONFIG_ID_PREFIX = 'ws'",

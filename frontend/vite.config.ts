@@ -9,6 +9,7 @@ import { brotliCompress, constants } from 'node:zlib'
 import { promisify } from 'node:util'
 import { defineConfig, type HtmlTagDescriptor, type Plugin } from 'vite'
 import { leaveOut } from './left-out.ts'
+import { lighten } from './lighter.ts'
 import { settleExtensions } from './settled-extensions.ts'
 
 const HOST_ENTRIES = ['src/host/edit.ts', 'src/host/pages.ts']
@@ -96,7 +97,7 @@ export default defineConfig({
   base: './',
   worker: { format: 'es' },
   resolve: { dedupe: ['vscode', '@codingame/monaco-vscode-api'] },
-  plugins: [leaveOut(), settleExtensions(), preloadWorkbench(), pageForCompiled(), precompress()],
+  plugins: [leaveOut(), lighten(), settleExtensions(), preloadWorkbench(), pageForCompiled(), precompress()],
   build: {
     target: 'es2022',
     outDir: 'dist',
