@@ -6,7 +6,7 @@
 import type * as vscode from 'vscode'
 import { type Entry, type EntryFile, type HistoryApi, type LiveVersion, describe, interval } from './history-api'
 import { VIEW } from './history-contributions'
-import { toPath, toUri } from './space'
+import { HISTORY, toPath, toUri } from './space'
 
 export interface HistoryParts {
   api: HistoryApi
@@ -26,7 +26,6 @@ type Node =
   | { kind: 'more' }
   | { kind: 'note'; text: string }
 
-const SCHEME = 'quickedit-history'
 /** Milliseconds of quiet before the view is read again. */
 const SETTLE = 1500
 
@@ -50,7 +49,7 @@ class History implements vscode.TreeDataProvider<Node>, vscode.TextDocumentConte
     this.changed = new vscode.EventEmitter()
     this.onDidChangeTreeData = this.changed.event
     this.view = vscode.window.createTreeView(VIEW, { treeDataProvider: this })
-    vscode.workspace.registerTextDocumentContentProvider(SCHEME, this)
+    vscode.workspace.registerTextDocumentContentProvider(HISTORY, this)
     vscode.window.onDidChangeActiveTextEditor((editor) => this.opened(editor))
     this.view.onDidChangeVisibility(() => this.view.visible && this.reload())
     parts.onChanged(() => this.soon())
@@ -181,7 +180,7 @@ class History implements vscode.TreeDataProvider<Node>, vscode.TextDocumentConte
 
   /** A file as it was; a revision below 0 stands for «not there». */
   private then(path: string, revision: number, file: string): vscode.Uri {
-    return this.vscode.Uri.from({ scheme: SCHEME, path: `/${path}`, query: JSON.stringify({ revision, file }) })
+    return this.vscode.Uri.from({ scheme: HISTORY, path: `/${path}`, query: JSON.stringify({ revision, file }) })
   }
 
   private meant(node: Node): { id: string; path: string; was: string; revision: number; before: number } | null {

@@ -7,7 +7,7 @@ import { AbstractMessageReader, AbstractMessageWriter, type DataCallback, type D
 import { Fitting } from './languages/fitting'
 import { settling } from './languages/settle'
 import type { Link } from './link'
-import { toUri } from './space'
+import { STUBS, toUri } from './space'
 import * as vscode from 'vscode'
 
 class LinkReader extends AbstractMessageReader {
@@ -65,9 +65,6 @@ class Client extends BaseLanguageClient {
     return Promise.resolve(this.transports)
   }
 }
-
-/** Read-only documents: the platform's stubs and the standard library's, which the server reads out. */
-const STUBS = 'stubs'
 
 /** Kinds of file whose services are libraries in the page, loaded with the first such file. */
 const OTHERS = ['json', 'jsonc', 'css', 'html']

@@ -4,6 +4,13 @@
  */
 import { URI } from '@codingame/monaco-vscode-api/vscode/vs/base/common/uri'
 
+/** Read-only documents: the platform's stubs and the standard library's, which the server reads out. */
+export const STUBS = 'stubs'
+/** A file as it was at a revision. */
+export const HISTORY = 'quickedit-history'
+/** Of these, who reads them comes after the first colours. */
+export const LATE_SCHEMES: ReadonlySet<string> = new Set([STUBS, HISTORY])
+
 let root = '/worker'
 
 /** Says what the worker is called. Before the workbench starts; a rename shows when the page is loaded again. */

@@ -25,13 +25,11 @@ import { mainModule } from './main-module'
 import { showProblems } from './problems'
 import type { Relay } from './relay'
 import { overrides, provideWorkers } from './services'
+import { continueSession } from './session'
 import { THEMES, type Theme, settings } from './settings'
 import { nameRoot, toUri } from './space'
 import { TreeView } from './treeview'
 import { correctSentences } from './wording'
-
-/** Pixels of width under which the side bar would leave too little for the text. */
-const NARROW = 600
 
 /** Milliseconds that extensions wait for the first colours at most, and as many more while the page is busy. */
 const EXTENSIONS_WAIT = 2000
@@ -74,7 +72,7 @@ export async function start({ link, client, relay, theme, open }: Start): Promis
     workspaceProvider: { trusted: true, workspace: { folderUri: toUri('') }, open: async () => false },
     enableWorkspaceTrust: false,
     productConfiguration: { nameShort: 'Quick Edit', nameLong: 'Quick Edit', extensionsGallery: undefined },
-    defaultLayout: { editors: first ? [{ uri: toUri(first), viewColumn: 1 }] : [], force: true },
+    defaultLayout: { editors: first ? [{ uri: toUri(first), viewColumn: 1 }] : [] },
     initialColorTheme: { themeType: theme === 'dark' ? ColorScheme.DARK : ColorScheme.LIGHT },
     windowIndicator: { label: 'Quick Edit', tooltip: '', command: '' },
   })
@@ -106,7 +104,7 @@ export async function start({ link, client, relay, theme, open }: Start): Promis
     onText: (change) => binding.onText(change),
     onSetAside: setAside,
   }
-  if (container.clientWidth < NARROW) await commands.executeCommand('workbench.action.closeSidebar')
+  await continueSession({ width: container.clientWidth, first, exists: (path) => files.files.has(path) })
   if (open) reveal(open.path, open.line, false)
   painted(container, link)
   showProblems(markers, link)
