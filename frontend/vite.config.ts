@@ -63,20 +63,25 @@ function preloadWorkbench(): Plugin {
 }
 
 /**
- * Writes `again.html`: the iframe's page for a browser that has compiled its scripts before (src/host/visits.ts). Chromium 156 looks
- * for the compiled code of a module only where the script was asked for as a plain one; as a module it is always read anew, which
- * is the quicker way as long as there is nothing compiled.
+ * Writes two more pages beside `editor.html`. `again.html` is the iframe's page for a browser that has compiled its scripts before
+ * (src/host/visits.ts): Chromium 156 looks for the compiled code of a module only where the script was asked for as a plain one; as a
+ * module it is always read anew, which is the quicker way as long as there is nothing compiled. `ahead.html` has a browser fetch what
+ * `editor.html` names, and runs nothing (src/host/ahead.ts).
  */
-function pageForCompiled(): Plugin {
+function otherPages(): Plugin {
   return {
-    name: 'page-for-compiled',
+    name: 'other-pages',
     apply: 'build',
     enforce: 'post',
     generateBundle(_options, bundle) {
       const page = bundle['editor.html']
       if (page?.type !== 'asset') throw new Error('editor.html is not in the bundle')
-      const source = String(page.source).replaceAll('rel="modulepreload"', 'rel="preload" as="script"')
-      this.emitFile({ type: 'asset', fileName: 'again.html', source })
+      const source = String(page.source)
+      this.emitFile({ type: 'asset', fileName: 'again.html', source: source.replaceAll('rel="modulepreload"', 'rel="preload" as="script"') })
+      const files = [...source.matchAll(/<(?:link|script)\b[^>]*?(?:href|src)="(\.\/assets\/[^"]+)"/g)].map(([, file]) => file!)
+      const links = files.map((file) => `<link rel="prefetch" as="${file.endsWith('.css') ? 'style' : 'script'}" crossorigin href="${file}" />`)
+      const ahead = `<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8" />\n<title>What the editor needs</title>\n${links.join('\n')}\n</head>\n</html>\n`
+      this.emitFile({ type: 'asset', fileName: 'ahead.html', source: ahead })
     },
   }
 }
@@ -97,7 +102,7 @@ export default defineConfig({
   base: './',
   worker: { format: 'es' },
   resolve: { dedupe: ['vscode', '@codingame/monaco-vscode-api'] },
-  plugins: [leaveOut(), lighten(), settleExtensions(), preloadWorkbench(), pageForCompiled(), precompress()],
+  plugins: [leaveOut(), lighten(), settleExtensions(), preloadWorkbench(), otherPages(), precompress()],
   build: {
     target: 'es2022',
     outDir: 'dist',

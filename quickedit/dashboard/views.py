@@ -69,7 +69,7 @@ def index(request: HttpRequest) -> HttpResponse:
     context = {
         "workers": listing.rows(signed_in(request).pk),
         "suffix": suffix(),
-        "page_data": page_data(request, **_naming(request)),
+        "page_data": page_data(request, **_naming(request), ahead=f"{settings.EDITOR_ORIGIN}/ahead.html"),
     }
     return render(request, "dashboard/index.html", context)
 

@@ -89,9 +89,10 @@ async def test_O10_a_foreign_host_cannot_open_the_bridge(owner: Person) -> None:
 
 def test_O4_the_editor_may_be_framed_by_our_pages_only_and_gets_no_cookie(server: Server, owner: Person) -> None:
     with server.client(host=settings.EDITOR_HOST) as browser:
-        for page in ("/", "/again.html"):
+        for page in ("/", "/again.html", "/ahead.html"):
             answer = browser.get(page)
-            assert answer.status_code == 200 and 'id="workbench"' in answer.text
+            assert answer.status_code == 200
+            assert ('id="workbench"' in answer.text, "<script" in answer.text) == ((page != "/ahead.html",) * 2)
             policy = answer.headers["content-security-policy"]
             assert f"frame-ancestors {settings.PUBLIC_ORIGIN}" in policy.split("; ")
             assert "connect-src 'self'" in policy.split("; ")

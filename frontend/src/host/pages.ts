@@ -9,6 +9,7 @@ import './styles/pages.css'
 import './styles/panes.css'
 import './styles/phone.css'
 
+import { fetchAhead } from './ahead'
 import { Api, pageData, type PageData } from './api'
 import { startDashboard } from './dashboard'
 import { startDeployments } from './deployments'
@@ -23,6 +24,8 @@ interface Data extends PageData {
   live?: { version: number } | null
   nextVersion?: number
   variables?: Record<string, string>
+  /** On the list of workers: the page that has the editor fetched. */
+  ahead?: string
 }
 
 startTheme()
@@ -40,5 +43,6 @@ if (page) {
   if (page === 'workers') startDashboard(api, actions, rules)
   else startWorkerMenu(actions, name, live > 0)
   if (page === 'deployments') startDeployments(api, name, live, data.nextVersion ?? live + 1)
+  if (data.ahead) fetchAhead(data.ahead)
   if (page === 'settings') startSettings(api, actions, name, data.variables ?? {}, rules)
 }

@@ -6,6 +6,7 @@ import { ICommandService, IEditorService, IMarkerService, getService, initialize
 import { getUserConfiguration, initUserConfiguration, updateUserConfiguration } from '@codingame/monaco-vscode-configuration-service-override'
 import type { RegisterLocalProcessExtensionResult } from '@codingame/monaco-vscode-api/extensions'
 import { registerFileSystemOverlay } from '@codingame/monaco-vscode-files-service-override'
+import { runWhenGlobalIdle } from '@codingame/monaco-vscode-api/vscode/vs/base/common/async'
 import { isCancellationError } from '@codingame/monaco-vscode-api/vscode/vs/base/common/errors'
 import { ColorScheme } from '@codingame/monaco-vscode-api/vscode/vs/platform/theme/common/theme'
 import { getCodeEditor } from '@codingame/monaco-vscode-api/vscode/vs/editor/browser/editorBrowser'
@@ -104,11 +105,12 @@ export async function start({ link, client, relay, theme, open }: Start): Promis
     onText: (change) => binding.onText(change),
     onSetAside: setAside,
   }
-  await continueSession({ width: container.clientWidth, first, exists: (path) => files.files.has(path) })
+  const coloured = binding.firstColours(EXTENSIONS_WAIT)
+  await continueSession({ width: container.clientWidth, first, exists: (path) => files.files.has(path), coloured })
   if (open) reveal(open.path, open.line, false)
   painted(container, link)
   showProblems(markers, link)
-  const extensions = startExtensions({ link, client, files, extension, coloured: binding.firstColours(EXTENSIONS_WAIT) })
+  const extensions = startExtensions({ link, client, files, extension, coloured })
   takeArchives(container, link, client.worker, extensions)
   // One after the other: two writes of the settings at once may end in the wrong order.
   let themed = Promise.resolve()
@@ -152,7 +154,7 @@ function startExtensions({ link, client, files, extension, coloured }: Extension
     await later.start('Completion', startLanguage)
     await later.start('The history', startHistory)
   }
-  void coloured.then(() => requestIdleCallback(() => void startBoth(), { timeout: EXTENSIONS_WAIT }))
+  void coloured.then(() => runWhenGlobalIdle(() => void startBoth(), EXTENSIONS_WAIT))
   return extensions
 }
 
