@@ -92,7 +92,9 @@ def _opening(running: Product, playwright: Playwright) -> Iterable[Row]:
             page.wait_for_timeout(LOOK_MS)
             listed.append(_open(running, page))
     yield Row("editor interactive, cold", cold, "ms p50", "≤ 2000", cold <= 2000, f"{PROFILES} new profiles on disk")
-    yield Row("  after a look at the list of workers", median(listed), "ms p50", note="which has the editor fetched ahead")
+    yield Row(
+        "  after a look at the list of workers", median(listed), "ms p50", note="which has the editor fetched ahead"
+    )
     yield Row("editor interactive, warm", warm, "ms p50", "≤ 1200", warm <= 1200, "the same profiles once more")
     yield Row(
         "  the third time",
