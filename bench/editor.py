@@ -22,8 +22,6 @@ KEYS = 15
 REMOTE_KEYS = 40
 STAY_MS = 2000
 """How long a visit lasts at least: a person stays long enough for the workbench to keep what it keeps, the theme above all."""
-LOOK_MS = 3000
-"""How long a person looks at the list of workers before one is opened."""
 CLOCK = """
 const now = () => performance.timeOrigin + performance.now()
 if (location.hostname.startsWith('editor.')) {
@@ -63,7 +61,7 @@ ARRIVALS = """
 
 
 def rows() -> Iterable[Row]:
-    """Some hundred seconds."""
+    """Some eighty seconds."""
     with product() as running, sync_playwright() as playwright:
         Person(running).make_worker("bench")
         yield from _opening(running, playwright)
@@ -84,17 +82,7 @@ def _opening(running: Product, playwright: Playwright) -> Iterable[Row]:
                 page.wait_for_timeout(STAY_MS)
                 page.close()
     cold, warm, third = (median(visit) for visit in visits)
-    listed = []
-    for _ in range(PROFILES):
-        with _signed_in(running, playwright) as context:
-            page = context.new_page()
-            page.goto(f"http://{running.host}/")
-            page.wait_for_timeout(LOOK_MS)
-            listed.append(_open(running, page))
     yield Row("editor interactive, cold", cold, "ms p50", "≤ 2000", cold <= 2000, f"{PROFILES} new profiles on disk")
-    yield Row(
-        "  after a look at the list of workers", median(listed), "ms p50", note="which has the editor fetched ahead"
-    )
     yield Row("editor interactive, warm", warm, "ms p50", "≤ 1200", warm <= 1200, "the same profiles once more")
     yield Row(
         "  the third time",
