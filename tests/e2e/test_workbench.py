@@ -52,6 +52,20 @@ def test_the_palette_and_the_menus_offer_nothing_that_is_not_here(site: Site) ->
     expect(edit.editor.get_by_role("dialog")).to_contain_text("Built on Visual Studio Code 1.", timeout=DEADLINE_MS)
 
 
+def test_the_settings_show_nothing_that_is_not_here(site: Site) -> None:
+    edit = site.open_worker("choosing")
+    edit.focus_editor()
+    edit.page.keyboard.press("Control+,")
+    contents = edit.editor.locator(".settings-toc-container .monaco-list-row")
+    for part in ("Window", "Features", "Application"):
+        contents.filter(has_text=part).first.click()
+    expect(contents.filter(has_text="Explorer")).to_have_count(1)
+    shown = set(contents.all_inner_texts())
+    assert {"Text Editor", "Search", "Problems", "Keyboard"} <= shown
+    absent = {"Chat", "Network", "New Window", "Notebook", "Proxy", "Security", "Terminal"}
+    assert shown & absent == set()
+
+
 def test_what_the_browser_reads_before_anything_shows_has_not_grown() -> None:
     """8.5 MB of script when this was written. VS Code as it is packaged has 11.7 (frontend/left-out.ts)."""
     page = (DIST / "editor.html").read_text()

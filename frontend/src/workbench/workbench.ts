@@ -11,7 +11,7 @@ import { isCancellationError } from '@codingame/monaco-vscode-api/vscode/vs/base
 import { ColorScheme } from '@codingame/monaco-vscode-api/vscode/vs/platform/theme/common/theme'
 import { getCodeEditor } from '@codingame/monaco-vscode-api/vscode/vs/editor/browser/editorBrowser'
 import type { SyncClient } from '../sync/client'
-import { hideAbsent } from './absent'
+import { hideAbsent, hideAbsentSettings } from './absent'
 import { takeArchives } from './archives'
 import { Binding } from './binding'
 import { registerCommands } from './commands'
@@ -107,6 +107,7 @@ export async function start({ link, client, relay, theme, open }: Start): Promis
   }
   const coloured = binding.firstColours(EXTENSIONS_WAIT)
   await continueSession({ width: container.clientWidth, first, exists: (path) => files.files.has(path), coloured })
+  void coloured.then(hideAbsentSettings)
   if (open) reveal(open.path, open.line, false)
   painted(container, link)
   showProblems(markers, link)
