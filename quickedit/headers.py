@@ -53,9 +53,7 @@ def editor_policy() -> str:
     ))  # fmt: skip
 
 
-PERMISSIONS = (
-    "camera=(), microphone=(), geolocation=(), payment=(), usb=(), serial=(), browsing-topics=()"
-)
+PERMISSIONS = "camera=(), microphone=(), geolocation=(), payment=(), usb=(), serial=(), browsing-topics=()"
 
 
 def page_headers() -> dict[str, str]:
