@@ -1,28 +1,19 @@
 /**
- * The host page's pure parts: what it believes of a hostile preview and of its iframe, when it connects again, what the
- * console holds, what it says about saving. No DOM.
+ * The host page's pure parts: what it believes of a hostile preview and of its iframe, what it says about
+ * saving, names, addresses. No DOM.
  */
-import { afterEach, describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { failure } from '../src/host/api'
-import { Backoff } from '../src/host/backoff'
-import { ConsoleModel, MAX_ROWS, failed, matches, splitError, type Row } from '../src/host/console-model'
 import { mayCarry } from '../src/host/courier'
 import { Greeting } from '../src/host/greeting'
 import { pretty, requestPath, size } from '../src/host/http'
 import { keyName } from '../src/host/keys'
-import { Line, type LineState } from '../src/host/line'
 import { freeName, nameProblem } from '../src/host/names'
 import { isReady } from '../src/host/port'
 import { guessNavigation, isModulePath, readOpen, toPath } from '../src/host/preview-rules'
 import { describeSave } from '../src/host/save-state'
 import { variableProblem } from '../src/host/settings'
 import { ago, duration } from '../src/host/time'
-import type { LogToClient } from '../src/wire/messages'
-
-afterEach(() => {
-  vi.useRealTimers()
-  vi.unstubAllGlobals()
-})
 
 describe('O14: from a preview only {open: path, line} is believed', () => {
   test('an error page may open a module at a line', () => {
@@ -128,95 +119,6 @@ describe('the courier carries only what the sync client needs of this worker', (
   })
 })
 
-describe('connecting again', () => {
-  test('waits double, stay under the cap, and keep at least half of it', () => {
-    const slow = new Backoff(250, 15_000, () => 0.999)
-    const fast = new Backoff(250, 15_000, () => 0)
-    const waits = Array.from({ length: 10 }, () => [fast.next(), slow.next()] as const)
-    expect(waits[0]).toEqual([125, 250])
-    expect(waits[3]).toEqual([1000, 1999])
-    expect(waits[9]?.[0]).toBe(7500)
-    expect(waits[9]?.[1]).toBeLessThanOrEqual(15_000)
-    slow.reset()
-    expect(slow.next()).toBe(250)
-  })
-
-  class FakeSocket {
-    static made: FakeSocket[] = []
-    onopen: (() => void) | null = null
-    onclose: ((event: { code: number }) => void) | null = null
-    onmessage: ((event: { data: unknown }) => void) | null = null
-    sent: string[] = []
-    constructor(readonly url: string) {
-      FakeSocket.made.push(this)
-    }
-    send(text: string) {
-      this.sent.push(text)
-    }
-    close() {}
-  }
-
-  function line() {
-    vi.useFakeTimers()
-    FakeSocket.made = []
-    const online: (() => void)[] = []
-    vi.stubGlobal('WebSocket', FakeSocket)
-    vi.stubGlobal('addEventListener', (name: string, run: () => void) => name === 'online' && online.push(run))
-    vi.stubGlobal('document', { addEventListener: () => undefined, visibilityState: 'visible' })
-    const states: [LineState, string?][] = []
-    const frames: string[] = []
-    const made = new Line('ws://x', { state: (state, why) => states.push(why ? [state, why] : [state]), frame: (text) => frames.push(text) }, new Backoff(1000, 8000, () => 0.5))
-    made.start()
-    return { made, states, frames, online, sockets: FakeSocket.made }
-  }
-
-  test('a lost line comes back by itself, and drops what is sent meanwhile', () => {
-    const { made, states, sockets } = line()
-    sockets[0]?.onopen?.()
-    expect(made.send('a')).toBe(true)
-    sockets[0]?.onclose?.({ code: 1006 })
-    expect(made.send('b')).toBe(false)
-    expect(states.map(([state]) => state)).toEqual(['connecting', 'open', 'waiting'])
-    vi.advanceTimersByTime(750)
-    expect(sockets).toHaveLength(2)
-    expect(sockets[0]?.sent).toEqual(['a'])
-  })
-
-  test('the network coming back ends the wait at once', () => {
-    const { sockets, online } = line()
-    sockets[0]?.onclose?.({ code: 1006 })
-    online[0]?.()
-    expect(sockets).toHaveLength(2)
-  })
-
-  test('a connection that never opens is given up after 10 s', () => {
-    const { sockets } = line()
-    vi.advanceTimersByTime(10_000)
-    vi.advanceTimersByTime(750)
-    expect(sockets).toHaveLength(2)
-  })
-
-  test('frames of a connection that was given up are not heard', () => {
-    const { made, sockets, frames } = line()
-    const first = sockets[0]
-    first?.onopen?.()
-    const late = first?.onmessage
-    made.renew()
-    expect(first?.onmessage).toBeNull()
-    expect(late).not.toBeNull()
-    expect(frames).toEqual([])
-  })
-
-  test.each([4401, 4403, 4404, 4400])('close code %i ends it for good, with a sentence', (code) => {
-    const { made, states, sockets } = line()
-    sockets[0]?.onclose?.({ code })
-    vi.advanceTimersByTime(60_000)
-    expect(sockets).toHaveLength(1)
-    expect(made.state).toBe('ended')
-    expect(states.at(-1)?.[1]).toMatch(/\.$/)
-  })
-})
-
 describe('what the bar says', () => {
   const open = { lineOpen: true, everOpen: true, ended: '' }
   test('saved only when the client has said so over an open line', () => {
@@ -237,67 +139,6 @@ describe('what the bar says', () => {
 
   test('a line that ended for good says so, and what is not saved', () => {
     expect(describeSave({ client: { state: 'saving', waiting: 2 }, lineOpen: false, everOpen: true, ended: 'Gone.' })).toEqual({ state: 'offline', text: 'Not saved: 2 edits kept here', title: 'Gone.' })
-  })
-})
-
-describe('the console', () => {
-  const log = (change: Partial<LogToClient>): LogToClient => ({ t: 'log', request: 'r', method: 'GET', path: '/', status: 200, ms: 1, at: 1, revision: 1, records: [], dropped: 0, ...change })
-  const record = (level: string, text: string) => ({ level, text, at: 1 })
-  const row = (change: Partial<Row>): Row => ({ id: 'r', method: 'GET', path: '/orders/7', status: 200, ms: 1, at: 1, revision: 1, records: [], dropped: 0, ...change })
-
-  test('frames of one request become one row, whatever their order', () => {
-    const model = new ConsoleModel()
-    model.add(log({ status: 0, records: [record('info', 'a')] }), false)
-    const { fresh, row: merged } = model.add(log({ status: 500, ms: 2, records: [record('error', 'b')], dropped: 3 }), false)
-    expect(fresh).toBe(false)
-    expect(model.rows).toHaveLength(1)
-    expect(merged).toMatchObject({ status: 500, ms: 2, dropped: 3 })
-    expect(merged.records.map((each) => each.text)).toEqual(['a', 'b'])
-  })
-
-  test('a failure is counted once, and not while somebody watches', () => {
-    const model = new ConsoleModel()
-    model.add(log({ status: 500 }), false)
-    model.add(log({ status: 500 }), false)
-    model.add(log({ request: 'seen', status: 503 }), true)
-    model.add(log({ request: 'fine', status: 404 }), false)
-    expect(model.unseenFailures).toBe(1)
-  })
-
-  test('an error printed outside any request is a failure too', () => {
-    expect(failed(row({ method: '', status: 0, records: [record('error', 'x')] }))).toBe(true)
-    expect(failed(row({ status: 200, records: [record('error', 'logged, but answered')] }))).toBe(false)
-  })
-
-  test('S5: endless rows and records stay bounded, and what went is counted', () => {
-    const model = new ConsoleModel()
-    for (let n = 0; n < MAX_ROWS + 50; n++) model.add(log({ request: `r${n}` }), false)
-    expect(model.rows).toHaveLength(MAX_ROWS)
-    expect(model.gone).toBe(50)
-    for (let n = 0; n < 30; n++) model.add(log({ request: 'many', records: Array.from({ length: 100 }, () => record('info', 'x')) }), false)
-    const many = model.rows.at(-1)
-    expect(many?.records).toHaveLength(1000)
-    expect(many?.dropped).toBe(2000)
-  })
-
-  test.each([
-    ['', true], ['status:200', true], ['status:2', true], ['status:5', false], ['/orders', true], ['/about', false], ['method:get', true], ['get orders', true], ['hello', true],
-    ['HELLO status:200', true], ['hello status:500', false], ['level:warn', true], ['level:error', false],
-  ])('the filter “%s” matches: %s', (query, expected) => {
-    expect(matches(row({ records: [record('warning', 'Hello there')] }), query, '')).toBe(expected)
-  })
-
-  test('levels show what is as bad or worse', () => {
-    expect(matches(row({}), '', 'warning')).toBe(false)
-    expect(matches(row({ status: 404 }), '', 'warning')).toBe(true)
-    expect(matches(row({ status: 404 }), '', 'error')).toBe(false)
-    expect(matches(row({ status: 500 }), '', 'error')).toBe(true)
-  })
-
-  test('a traceback is split into what happened and how', () => {
-    const text = 'Traceback (most recent call last):\n  File "/worker/main.py", line 1\nValueError: no\n'
-    expect(splitError(text).what).toBe('ValueError: no')
-    expect(splitError('first\nsecond')).toEqual({ what: 'first', how: 'second' })
   })
 })
 

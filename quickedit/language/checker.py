@@ -8,12 +8,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from quickedit.language import budget, jsonrpc, launch
+from quickedit.language import budget, initialize, jsonrpc, launch
 from quickedit.language.documents import Document
 from quickedit.language.mirror import Home, Mirror
 from quickedit.language.translate import Translator, tokens_out
@@ -31,35 +30,6 @@ _TRIES = 4
 """Times that a question is asked whose answer a change of the text cut short."""
 _WELL = 30.0
 """Seconds of life after which the deaths before count no more."""
-
-_ENVIRONMENT = {
-    "XDG_CONFIG_HOME": "/nonexistent", "TY_MAX_PARALLELISM": "1", "RAYON_NUM_THREADS": "1",
-    # One arena: several would keep free memory each.
-    "MALLOC_ARENA_MAX": "1",
-}  # fmt: skip
-_CAPABILITIES: dict[str, Any] = {
-    "general": {"positionEncodings": ["utf-16"]},
-    "textDocument": {
-        "diagnostic": {},
-        "publishDiagnostics": {"relatedInformation": True, "tagSupport": {"valueSet": [1, 2]}},
-        "completion": {"completionItem": {"documentationFormat": ["markdown"], "labelDetailsSupport": True}},
-        "hover": {"contentFormat": ["markdown"]},
-        "definition": {"linkSupport": True},
-        "typeDefinition": {"linkSupport": True},
-        "rename": {"prepareSupport": True},
-        "documentSymbol": {"hierarchicalDocumentSymbolSupport": True},
-        "codeAction": {"codeActionLiteralSupport": {"codeActionKind": {"valueSet": ["quickfix"]}}},
-        "semanticTokens": {
-            "requests": {"full": True, "range": True}, "tokenTypes": [], "tokenModifiers": [], "formats": ["relative"],
-        },
-    },
-}  # fmt: skip
-_TOKEN_TYPES = """
-    namespace class parameter selfParameter clsParameter variable property function method keyword string number
-    decorator builtinConstant typeParameter operator regexp
-"""
-TOKEN_TYPES = _TOKEN_TYPES.split()
-TOKEN_MODIFIERS = ["definition", "readonly", "async", "documentation"]
 
 _log = logging.getLogger(__name__)
 
@@ -260,10 +230,12 @@ class Checker:
                 ],
                 use=[str(cache)],
                 memory=MEMORY,
-                environment={**_ENVIRONMENT, "XDG_CACHE_HOME": str(cache)},
+                environment={**initialize.ENVIRONMENT, "XDG_CACHE_HOME": str(cache)},
                 ended=lambda: self._ended(server, began),
             )
-            capabilities = await server.ask("initialize", self._initialize(), wait=10)
+            capabilities = await server.ask(
+                "initialize", initialize.params(self._home, self._mirror, self._source), wait=10
+            )
         except (OSError, jsonrpc.Gone, jsonrpc.RequestFailed, TimeoutError) as error:
             _log.warning("the type checker does not start: %r", error)
             self._deaths += 1
@@ -277,30 +249,6 @@ class Checker:
         for path, text in self._sent.items():
             made = self._views[path] = view(text)
             server.notify("textDocument/didOpen", {"textDocument": self._opened(path, made.text)})
-
-    def _initialize(self) -> dict[str, Any]:
-        root = self._mirror.root / self._source if self._source else self._mirror.root
-        uri = self._mirror.root.as_uri()
-        environment = {
-            "root": [str(root)],
-            "extra-paths": [str(self._mirror.stubs), str(self._home.platform), str(self._mirror.asked)],
-            "python": str(self._home.python),
-            "python-version": f"{sys.version_info.major}.{sys.version_info.minor}",
-            "python-platform": "linux",
-        }
-        return {
-            "processId": None,
-            "rootUri": uri,
-            "workspaceFolders": [{"uri": uri, "name": "worker"}],
-            "capabilities": _CAPABILITIES,
-            "initializationOptions": {
-                "logLevel": "error",
-                "diagnosticMode": "workspace",
-                "completions": {"autoImport": False},
-                "inlayHints": {"variableTypes": True, "callArgumentNames": False},
-                "configuration": {"environment": environment},
-            },
-        }
 
     def _opened(self, path: str, text: str) -> dict[str, Any]:
         return {"uri": self._translator.uri_of(path), "languageId": "python", "version": 0, "text": text}

@@ -16,8 +16,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from preview.bundle import BadModulePath
-from quickedit.language import actions, budget
-from quickedit.language.checker import TOKEN_MODIFIERS, TOKEN_TYPES
+from quickedit.language import actions, budget, initialize
 from quickedit.language.checks import Items
 from quickedit.language.completing import Completing
 from quickedit.language.documents import BadPosition, position, unfit, utf16_units
@@ -46,7 +45,8 @@ _CAPABILITIES = {
     "selectionRangeProvider": True,
     "inlayHintProvider": True,
     "semanticTokensProvider": {
-        "legend": {"tokenTypes": TOKEN_TYPES, "tokenModifiers": TOKEN_MODIFIERS}, "full": True, "range": True,
+        "legend": {"tokenTypes": initialize.TOKEN_TYPES, "tokenModifiers": initialize.TOKEN_MODIFIERS},
+        "full": True, "range": True,
     },
     "workspace": {"textDocumentContent": {"schemes": [STUBS]}},
 }  # fmt: skip

@@ -43,6 +43,6 @@ if (page) {
   if (page === 'workers') startDashboard(api, actions, rules)
   else startWorkerMenu(actions, name, live > 0)
   if (page === 'deployments') startDeployments(api, name, live, data.nextVersion ?? live + 1)
-  if (data.ahead) fetchAhead(data.ahead)
   if (page === 'settings') startSettings(api, actions, name, data.variables ?? {}, rules)
+  if (data.ahead) fetchAhead(data.ahead)
 }
