@@ -53,7 +53,11 @@ async def waiting(runner: Runner, worker: str, queue: str, *, preview: bool = Fa
 
 
 async def sent(runner: Runner, host: str) -> None:
-    assert (await runner.fetch("/", host)).text == "sent"
+    reply = await runner.fetch("/", host)
+    if reply.status == 500:  # what the worker raised is in its log
+        event = await runner.log(lambda event: event.program.endswith(f":{host}") and event.status == 500)
+        raise AssertionError([record.text for record in event.records])
+    assert reply.text == "sent"
 
 
 async def test_a_message_reaches_the_worker_that_consumes_the_queue(shared_runner: Runner) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -55,6 +56,7 @@ class Database:
         self._reader: sqlite3.Connection | None = None
         self._writes = _Lane(self._write_all)
         self._reads = _Lane(self._read_all)
+        self._opening = threading.Lock()
         self._loop = asyncio.get_running_loop()
         self._closing = False
 
@@ -111,8 +113,9 @@ class Database:
 
     def make(self) -> None:
         """Makes the file where it is not there yet, so that another may lie above it."""
-        if not self._path.exists():
-            self._open().close()
+        with self._opening:
+            if not self._path.exists():
+                self._connect().close()
 
     def _read_all(self, lane: _Lane) -> None:
         done: list[tuple[asyncio.Future[Any], Any, BaseException | None]] = []
@@ -163,6 +166,11 @@ class Database:
         return done
 
     def _open(self) -> sqlite3.Connection:
+        # One at a time: SQLite turns a new file to WAL without waiting for whoever has it open, and refuses one of two.
+        with self._opening:
+            return self._connect()
+
+    def _connect(self) -> sqlite3.Connection:
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         connection = sqlite3.connect(
             f"{self._path.absolute().as_uri()}?mode=rwc",
