@@ -41,7 +41,8 @@ function precompress(): Plugin {
 
 /**
  * Has the iframe's page name the workbench's chunk, so that its download begins with the page and not after the first script has run.
- * Vite itself does so for static imports only, and this one is dynamic on purpose: the handshake must not wait for it.
+ * Vite itself does so for static imports only, and this one is dynamic on purpose: the handshake must not wait for it. The largest is
+ * named first; `data-order` says what others need, for src/workbench/compiled.ts.
  */
 function preloadWorkbench(): Plugin {
   return {
@@ -53,10 +54,18 @@ function preloadWorkbench(): Plugin {
         const chunks = Object.values(bundle ?? {})
         const workbench = chunks.find((chunk) => chunk.type === 'chunk' && chunk.isDynamicEntry && chunk.name === 'workbench')
         if (workbench?.type !== 'chunk') throw new Error('the chunk of src/workbench/workbench.ts is not in the bundle')
-        const link = (rel: string, file: string): HtmlTagDescriptor => ({ tag: 'link', attrs: { rel, crossorigin: true, href: `./${file}` }, injectTo: 'head' })
+        const order: string[] = []
+        const add = (file: string): void => {
+          const chunk = bundle![file]
+          if (order.includes(file) || chunk?.type !== 'chunk') return
+          chunk.imports.forEach(add)
+          order.push(file)
+        }
+        add(workbench.fileName)
+        const link = (rel: string, file: string, more?: Record<string, string>): HtmlTagDescriptor => ({ tag: 'link', attrs: { rel, crossorigin: true, href: `./${file}`, ...more }, injectTo: 'head' })
         const parts = [workbench, ...chunks.filter((chunk) => chunk.type === 'chunk' && workbench.imports.includes(chunk.fileName))]
         const styles = new Set(parts.flatMap((chunk) => [...(chunk.viteMetadata?.importedCss ?? [])]))
-        return [...parts.map((chunk) => link('modulepreload', chunk.fileName)), ...[...styles].map((file) => link('stylesheet', file))]
+        return [...parts.map(({ fileName }) => link('modulepreload', fileName, { 'data-order': String(order.indexOf(fileName)) })), ...[...styles].map((file) => link('stylesheet', file))]
       },
     },
   }
@@ -64,7 +73,7 @@ function preloadWorkbench(): Plugin {
 
 /**
  * Writes two more pages beside `editor.html`. `again.html` is the iframe's page for a browser that has compiled its scripts before
- * (src/host/visits.ts): Chromium 156 looks for the compiled code of a module only where the script was asked for as a plain one; as a
+ * (src/host/compiled.ts): Chromium 156 looks for the compiled code of a module only where the script was asked for as a plain one; as a
  * module it is always read anew, which is the quicker way as long as there is nothing compiled. `ahead.html` has a browser fetch what
  * `editor.html` names, and runs nothing (src/host/ahead.ts).
  */

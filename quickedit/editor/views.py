@@ -51,7 +51,7 @@ def edit(request: HttpRequest, name: str) -> HttpResponse:
         "live": None if live is None else {"version": live.version, "url": live.url},
         "editor_origin": settings.EDITOR_ORIGIN,
         "public_origin": settings.PUBLIC_ORIGIN,
-        "editor_visits": request.COOKIES.get("editor", ""),
+        "compiled": request.COOKIES.get("editor", ""),
         "page_data": data,
     }
     return render(request, "editor/edit.html", context)

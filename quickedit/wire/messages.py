@@ -39,6 +39,7 @@ from quickedit.wire.port import AsideToEditor as AsideToEditor
 from quickedit.wire.port import BaseText as BaseText
 from quickedit.wire.port import BootedToHost as BootedToHost
 from quickedit.wire.port import Colleague as Colleague
+from quickedit.wire.port import CompiledToHost as CompiledToHost
 from quickedit.wire.port import ConnectionToEditor as ConnectionToEditor
 from quickedit.wire.port import FetchedToEditor as FetchedToEditor
 from quickedit.wire.port import FetchToHost as FetchToHost
@@ -317,6 +318,7 @@ TO_CLIENT = (
 )
 TO_HOST = (
     BootedToHost,
+    CompiledToHost,
     StatusToHost,
     StoreToHost,
     ForgetToHost,

@@ -19,6 +19,10 @@ class BootedToHost(Message, tag="booted"):
     ms: float
 
 
+class CompiledToHost(Message, tag="compiled"):
+    """This browser has the editor's scripts compiled and on its disk."""
+
+
 class StatusToHost(Message, tag="status"):
     """What the status line shows. ``waiting`` counts batches' worth of edits not acknowledged; ``kept`` says that the
     outbox has all of them on this machine's disk, so that the page may be left."""

@@ -151,6 +151,7 @@ VALID: dict[str, list[dict[str, Any]]] = {
     ],
     "to-host": [
         {"t": "booted", "ms": 812.5},
+        {"t": "compiled"},
         {"t": "status", "state": "saving", "revision": 9, "waiting": 1},
         {"t": "status", "state": "saved", "revision": 9, "waiting": 0},
         {"t": "status", "state": "offline", "revision": 9, "waiting": 3},

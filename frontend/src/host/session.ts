@@ -6,6 +6,7 @@
 import { TO_CLIENT, TO_SERVER, type FetchToHost, type GoodbyeToClient, type OpenToEditor, type ThemeToEditor, type ToClient, type ToEditor, type ToHost, type WelcomeToClient } from '../wire/messages'
 import type { Notice } from '../sync/parts'
 import type { Stored } from '../sync/restore'
+import { noteCompiled } from './compiled'
 import { carry } from './courier'
 import type { Api } from './api'
 import { Greeting } from './greeting'
@@ -14,10 +15,9 @@ import { OutboxStore, type Owner } from './outbox'
 import type { RecoveryParts } from './recovery'
 import { EditorPort } from './port'
 import { theme, type Theme } from './theme'
-import { EditorVisits } from './visits'
 
 /** What the iframe says to the page itself. */
-export type ForPage = Exclude<ToHost, { t: 'fetch' | 'reconnect' | 'store' | 'forget' }>
+export type ForPage = Exclude<ToHost, { t: 'fetch' | 'reconnect' | 'store' | 'forget' | 'compiled' }>
 
 export interface SessionEvents {
   /** A frame from the server, read in passing. */
@@ -46,7 +46,6 @@ export class Session {
   private readonly port: EditorPort
   private readonly outbox: OutboxStore
   private readonly greeting = new Greeting()
-  private readonly visits: EditorVisits
   private readonly recovering = new Map<string, number>()
   /** What to open as soon as the iframe can. */
   private waitingOpen: OpenToEditor | null = null
@@ -57,7 +56,6 @@ export class Session {
     private readonly events: SessionEvents,
   ) {
     this.outbox = new OutboxStore(address.owner)
-    this.visits = new EditorVisits(address.frame.dataset.build ?? '')
     this.line = new Line(socketUrl(address.socket), { state: (state, why) => this.lineChanged(state, why ?? ''), frame: (text) => this.fromServer(text) })
     this.port = new EditorPort(address.frame, address.editorOrigin, {
       frame: (text) => this.fromEditor(text),
@@ -161,10 +159,8 @@ export class Session {
     else if (own.t === 'reconnect') this.line.renew()
     else if (own.t === 'store') void this.outbox.put(own).then((ok) => this.tell({ t: 'stored', n: own.n, ok }))
     else if (own.t === 'forget') void this.outbox.forget(own.client)
-    else {
-      if (own.t === 'booted') this.visits.note()
-      this.events.editor(own)
-    }
+    else if (own.t === 'compiled') noteCompiled(this.address.frame.dataset.build ?? '')
+    else this.events.editor(own)
   }
 
   private async fetch(asked: FetchToHost): Promise<void> {

@@ -105,6 +105,11 @@ export interface Colleague {
   line?: number
 }
 
+/** This browser has the editor's scripts compiled and on its disk. */
+export interface CompiledToHost {
+  t: 'compiled'
+}
+
 /** The WebSocket opened (send hello) or closed (keep edits, wait). */
 export interface ConnectionToEditor {
   t: 'connection'
@@ -506,6 +511,7 @@ export type ToClient =
 
 export type ToHost =
   | BootedToHost
+  | CompiledToHost
   | StatusToHost
   | StoreToHost
   | ForgetToHost
@@ -557,6 +563,7 @@ export const TO_CLIENT: Readonly<Record<string, string>> = {
 
 export const TO_HOST: Readonly<Record<string, string>> = {
   'booted': 'BootedToHost',
+  'compiled': 'CompiledToHost',
   'status': 'StatusToHost',
   'store': 'StoreToHost',
   'forget': 'ForgetToHost',
@@ -602,6 +609,7 @@ export const SHAPES: Readonly<Record<string, Fields>> = {
   BaseText: {"id": [["text", "^[0-9A-Za-z_-]{1,64}(?!\\n)$"], true], "path": ["string", true], "eol": [["one", "crlf", "lf"], true], "bom": ["boolean", true], "text": [["or", "string", "null"], false]},
   BootedToHost: {"ms": ["number", true]},
   Colleague: {"client": [["text", "^[0-9A-Za-z_-]{1,64}(?!\\n)$"], true], "id": ["int", true], "name": ["string", true], "role": [["one", "editor", "owner", "viewer"], true], "hue": ["count", true], "path": [["or", "string", "null"], false], "line": ["count", false]},
+  CompiledToHost: {},
   ConnectionToEditor: {"open": ["boolean", true]},
   FetchedToEditor: {"id": ["int", true], "status": ["int", true], "text": ["string", true]},
   FetchToHost: {"id": ["int", true], "path": ["string", true], "put": [["or", "string", "null"], false], "post": [["or", "string", "null"], false], "base64": ["boolean", false]},

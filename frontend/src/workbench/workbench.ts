@@ -15,6 +15,7 @@ import { hideAbsent, hideAbsentSettings } from './absent'
 import { takeArchives } from './archives'
 import { Binding } from './binding'
 import { registerCommands } from './commands'
+import { keepCompiled } from './compiled'
 import { Contents } from './contents'
 import { Cursors } from './cursors'
 import { WorkerFileSystem } from './filesystem'
@@ -154,6 +155,7 @@ function startExtensions({ link, client, files, extension, coloured }: Extension
   const startBoth = async (): Promise<void> => {
     await later.start('Completion', startLanguage)
     await later.start('The history', startHistory)
+    if (await keepCompiled()) link.send({ t: 'compiled' })
   }
   void coloured.then(() => runWhenGlobalIdle(() => void startBoth(), EXTENSIONS_WAIT))
   return extensions
