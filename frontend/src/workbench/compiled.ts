@@ -9,7 +9,7 @@
 import { runWhenGlobalIdle } from '@codingame/monaco-vscode-api/vscode/vs/base/common/async'
 
 /** Milliseconds after each script: it takes up to 35 of the main thread, between which a person's keys are to be heard. */
-const PAUSE = 100
+const PAUSE = 30
 /** Milliseconds to wait for an idle moment at most before the first. */
 const PATIENCE = 5000
 
@@ -24,8 +24,8 @@ export async function keepCompiled(): Promise<boolean> {
   const stop = module('throw undefined')
   // Those that others need come first: each is a short task then, and not all of them one long.
   const order = (link: HTMLLinkElement): number => Number(link.dataset.order ?? Infinity)
-  const links = [...document.querySelectorAll<HTMLLinkElement>('link[rel="modulepreload"]')]
-  for (const { href } of links.sort((one, other) => order(one) - order(other) || 0)) {
+  const links = [...document.querySelectorAll<HTMLLinkElement>('link[rel="modulepreload"]')].sort((one, other) => order(one) - order(other) || 0)
+  for (const href of new Set(links.map((link) => link.href))) {
     const source = module(`import ${JSON.stringify(stop)}\nimport ${JSON.stringify(href)}`)
     await evaluated(source, frame.contentDocument!)
     URL.revokeObjectURL(source)
