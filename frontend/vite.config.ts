@@ -54,10 +54,11 @@ function preloadWorkbench(): Plugin {
         const chunks = Object.values(bundle ?? {})
         const workbench = chunks.find((chunk) => chunk.type === 'chunk' && chunk.isDynamicEntry && chunk.name === 'workbench')
         if (workbench?.type !== 'chunk') throw new Error('the chunk of src/workbench/workbench.ts is not in the bundle')
-        const order: string[] = []
+        const [seen, order] = [new Set<string>(), [] as string[]]
         const add = (file: string): void => {
           const chunk = bundle![file]
-          if (order.includes(file) || chunk?.type !== 'chunk') return
+          if (seen.has(file) || chunk?.type !== 'chunk') return
+          seen.add(file)
           chunk.imports.forEach(add)
           order.push(file)
         }
