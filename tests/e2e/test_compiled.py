@@ -72,9 +72,10 @@ def traced(page: Page) -> Iterator[list[str]]:
     made: list[str] = []
     yield made
     protocol.send("Tracing.end")
-    while not ended:
-        page.wait_for_timeout(50)
-    assert [event for event in events if event["name"] == "v8.evaluateModule"], "nothing was traced"
+    for _ in range(DEADLINE_MS // 50):
+        if not ended:
+            page.wait_for_timeout(50)
+    assert ended and [event for event in events if event["name"] == "v8.evaluateModule"], "nothing was traced"
     for event in events:
         data = event.get("args", {}).get("data", {})
         large = event["name"] == "v8.produceModuleCache" and data.get("producedCacheSize", 0) > LARGE
