@@ -7,6 +7,7 @@ and uses the standard library alone; it never touches a file system, and it neve
 from __future__ import annotations
 
 import difflib
+import functools
 import hashlib
 import re
 import unicodedata
@@ -60,6 +61,7 @@ class BundleTooLarge(ValueError):
     """More or larger modules than a worker may hold. The message names the limit and what is over it."""
 
 
+@functools.lru_cache(8 * MAX_MODULES)  # from one edit to the next, few of them are new
 def check_path(path: str) -> str:
     """The path itself where a module may have it. Purely lexical. Raises BadModulePath."""
     if not path:

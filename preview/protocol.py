@@ -263,25 +263,19 @@ def pack_modules(modules: Mapping[str, bytes]) -> bytes:
 
 def unpack_modules(data: bytes) -> dict[str, bytes]:
     """The inverse of pack_modules. Raises ProtocolError on anything that pack_modules did not write."""
-    modules: dict[str, bytes] = {}
-    offset = 0
-
-    def take() -> bytes:
-        nonlocal offset
-        if offset + 4 > len(data):
+    parts: list[bytes] = []
+    offset, end = 0, len(data)
+    while offset < end:
+        if offset + 4 > end:
             raise ProtocolError("a bundle ends within an entry")
-        (size,) = _LENGTH.unpack_from(data, offset)
-        offset += 4
-        if offset + size > len(data):
+        start = offset + 4
+        offset = start + int.from_bytes(data[offset:start], "little")
+        if offset > end:
             raise ProtocolError("a bundle ends within an entry")
-        value = data[offset : offset + size]
-        offset += size
-        return value
-
-    while offset < len(data):
-        try:
-            path = take().decode()
-        except UnicodeDecodeError as error:
-            raise ProtocolError("a path in a bundle is not UTF-8") from error
-        modules[path] = take()
-    return modules
+        parts.append(data[start:offset])
+    if len(parts) % 2:
+        raise ProtocolError("a bundle ends within an entry")
+    try:
+        return {path.decode(): content for path, content in zip(parts[::2], parts[1::2], strict=True)}
+    except UnicodeDecodeError as error:
+        raise ProtocolError("a path in a bundle is not UTF-8") from error

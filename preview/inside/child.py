@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import importlib
 import os
 import socket
@@ -22,7 +23,7 @@ from preview import protocol
 from preview.inside import calls, entry, loader, logs, loops, rehearsal, report, stops, streaming, unhandled, virtual
 from preview.inside.outbox import Outbox
 from preview.protocol import Kind
-from preview.sandbox import rlimits
+from preview.sandbox import rlimits, syscalls
 
 _READ_SIZE = 64 * 1024
 _DONT_WAIT = socket.MSG_DONTWAIT
@@ -36,10 +37,12 @@ def run(child: Child, channel: socket.socket, *, private_files: bool, rehearse: 
     ``private_files`` says that /worker is ours to write data files to; ``rehearse`` that there is time to get ready.
     """
     status = 0
+    child.private_files = private_files
     try:
         if rehearse:
             child.rehearse()
-        child.run(channel, private_files)
+            gc.collect(1)  # what is left of it; of what the zygote made nothing is looked at
+        child.run(channel)
     except BaseException:  # nothing of the worker's may run on, not even an exit handler
         sys.__excepthook__(*sys.exc_info())
         status = 70
@@ -57,7 +60,6 @@ def prepare() -> Child:
         raise ValueError("warm-up")
     except ValueError as error:
         protocol.json_payload(report.make(error, locals_=True, request=None))
-    sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__  # what the zygote has to say is not a worker's
     return child
 
 
@@ -84,7 +86,7 @@ class Child:
         self._loop = loops.make()
         self.descriptors = loops.descriptors(self._loop)
         self._channel: socket.socket
-        self._private_files = False
+        self.private_files = False
         self._outbox = Outbox()
         self._decoder = protocol.Decoder()
         self._read_buffer = memoryview(bytearray(_READ_SIZE))
@@ -102,38 +104,43 @@ class Child:
         stops.install(self._on_cpu_limit, self._on_time_limit)
 
     def rehearse(self) -> None:
-        """Loads a worker of ours and answers a request with it, then takes every trace of it away.
+        """Loads a worker of ours and answers a request with it, over a channel of its own, then takes every trace of it away.
+        Raises RuntimeError where it has no answer.
 
         A freshly forked process shares its memory, and copies each page as it first touches it: some hundred page
         faults for a first load and request, at several microseconds each. Here they happen before anybody waits.
         """
-        self._logs.redirect()
-        self._load(rehearsal.LOAD)
-        self._handle(Kind.TO_REQUEST, 1, rehearsal.REQUEST)
-        if task := self._running[1].task:
-            task.add_done_callback(self._rehearsed)
+        ours, theirs = (socket.socket(fileno=end) for end in syscalls.socket_pair())
+        last = b""
+
+        def write(frame: bytes) -> None:
+            nonlocal last
+            last = frame
+            ours.sendall(frame)
+            if frame[4] in (Kind.RESPONSE, Kind.FAILED):
+                self._loop.stop()
+
+        self._connect(ours, write)
+        theirs.sendall(rehearsal.LOAD)
+        if self._begin():
+            theirs.sendall(rehearsal.REQUEST)
             self._loop.run_forever()
+        sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__  # what else this process has to say is not a worker's
+        if last[4] != Kind.RESPONSE:
+            raise RuntimeError(f"the rehearsal failed: {last!r}")
+        self._loop.remove_reader(ours)
+        ours.close()
+        theirs.close()
         self._bundle.uninstall()
         virtual.uninstall()
         entry.prepare({})
+        del self._bundle, self._entry
 
-    def _rehearsed(self, task: asyncio.Task[None]) -> None:
-        self._loop.stop()
-        task.result()
-
-    def run(self, channel: socket.socket, private_files: bool) -> None:
-        self._channel = self._reader.channel = channel
-        self._private_files = private_files
-        self._outbox.connect(channel.sendall)
+    def run(self, channel: socket.socket) -> None:
+        self._connect(channel, channel.sendall)
         self._outbox.send(protocol.encode(Kind.SPARE, 0))
-        frames = self._first_frames()
-        kind, _, payload = frames.pop(0)
-        self._logs.redirect()
-        if kind != Kind.TO_LOAD or not self._load(payload):
+        if not self._begin():
             return self._wait_to_be_ended()
-        for frame in frames:
-            self._handle(*frame)
-        self._loop.add_reader(channel.fileno(), self._readable)
         while True:
             # A worker may stop the loop, or raise SystemExit through it; that ends neither.
             try:
@@ -141,6 +148,22 @@ class Child:
             except BaseException as error:
                 logs.current.set(0)
                 self._logs.emit("error", *unhandled.describe(error))
+
+    def _connect(self, channel: socket.socket, write: Callable[[bytes], None]) -> None:
+        self._channel = self._reader.channel = channel
+        self._outbox.connect(write)
+        self._loop.add_reader(channel, self._readable)
+
+    def _begin(self) -> bool:
+        """Waits for a worker and loads it; True where requests can follow."""
+        frames = self._first_frames()
+        kind, _, payload = frames.pop(0)
+        self._logs.redirect()
+        if kind != Kind.TO_LOAD or not self._load(payload):
+            return False
+        for frame in frames:
+            self._handle(*frame)
+        return True
 
     def _first_frames(self) -> list[tuple[int, int, bytes]]:
         """Blocks until the supervisor gives this spare child something to do."""
@@ -177,7 +200,7 @@ class Child:
         # Before anything of the worker runs, so that it cannot say anything here.
         self._outbox.send(protocol.encode(Kind.CODE, 0, protocol.pack_modules(bundle.compiled())))
         try:
-            if self._private_files:
+            if self.private_files:
                 bundle.write_data_files()
             else:
                 virtual.install(bundle.files, bundle.folders)

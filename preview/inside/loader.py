@@ -17,7 +17,7 @@ import linecache
 import marshal
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import CodeType, ModuleType
 from typing import Any, cast
@@ -52,6 +52,8 @@ class Bundle:
             while folder not in self.folders:
                 self.folders.add(folder)
                 folder = folder.rpartition("/")[0]
+        self._at_root = _Finder(self, self.root)
+        self._plain: set[str] = set()
         self._codes: dict[str, CodeType] = {}
         self._compiled: list[str] = []
         for path, code in (codes or {}).items():
@@ -108,14 +110,18 @@ class Bundle:
         """Makes the worker's modules importable, before everything else of the same name."""
         sys.path_hooks.insert(0, self._finder)
         sys.path.insert(0, self.root)
-        for name in self._top_level_names():
+        names = self._top_level_names()
+        for name in names:
             self._forget_preloaded(name)
+        self._plain = names - sys.stdlib_module_names
+        sys.meta_path.insert(0, self)
         for path in self.files:
             if path.endswith(".py"):
                 linecache.cache[path] = (functools.partial(self.source, path),)
 
     def uninstall(self) -> None:
         """Takes back what install did and what was imported since. Only for modules that nothing else keeps."""
+        sys.meta_path.remove(self)
         sys.path_hooks.remove(self._finder)
         sys.path.remove(self.root)
         for folder in self.folders:
@@ -155,6 +161,16 @@ class Bundle:
             return
         for loaded in [loaded for loaded in sys.modules if loaded == name or loaded.startswith(name + ".")]:
             del sys.modules[loaded]
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        """As a finder of sys.meta_path: a module at the root, without the round of all finders. None where the answer could be
+        another one, so that the usual way, by sys.path, gives it."""
+        if path is not None or name not in self._plain or sys.path[:1] != [self.root]:
+            return None
+        spec = self._at_root.find_spec(name)
+        return spec if spec is not None and spec.loader is not None else None
 
     def _finder(self, folder: str) -> _Finder:
         if folder not in self.folders:

@@ -99,21 +99,23 @@ class Child:
         meta: dict[str, Any],
         desk: calls.Desk | None = None,
         codes: Mapping[str, bytes] | None = None,
+        packed: bytes | None = None,
     ) -> None:
         """Gives a spare child its worker, and the desk that answers what it asks for: without one nothing outside.
 
-        ``codes`` are those modules that a child of the same tenant has compiled. Raises DoesNotParse; an exception at
-        import becomes ``load_failure``.
+        ``codes`` are those modules that a child of the same tenant has compiled, ``packed`` are all modules as they travel,
+        where the caller has them so. Raises DoesNotParse; an exception at import becomes ``load_failure``.
         """
         self._desk = desk
         if sum(map(len, modules.values())) <= _MAX_SOURCES:
             self._sources = modules
         compiled = protocol.pack_modules(codes or {})
-        head = {**meta, "limits": self._limits.told_to_the_child(), "codes": len(compiled)}
+        head = {**meta, "limits": self._limits.told_to_the_child, "codes": len(compiled)}
         loading: asyncio.Future[Answer | Failure] = asyncio.get_running_loop().create_future()
         self._begin(0, loading, self._limits.load_s, None)
         self._link.expect(Kind.CODE, Kind.UNPARSED)
-        self._link.send(Kind.TO_LOAD, 0, protocol.join_payload(head, protocol.pack_modules(modules) + compiled))
+        body = (packed or protocol.pack_modules(modules)) + compiled
+        self._link.send(Kind.TO_LOAD, 0, protocol.join_payload(head, body))
         try:
             outcome = await loading
         except asyncio.CancelledError:

@@ -185,25 +185,31 @@ class Children:
         return self._zygote.pid if self._zygote is not None else None
 
     async def load(
-        self, modules: Mapping[str, bytes], meta: dict[str, Any], desk: Desk | None = None, key: str = ""
+        self,
+        modules: Mapping[str, bytes],
+        meta: dict[str, Any],
+        desk: Desk | None = None,
+        key: str = "",
+        packed: bytes | None = None,
     ) -> Child:
         """A child that has imported the worker. ``meta``: main, root, env, changed, and ``locals`` (default True);
         ``desk`` answers what it asks for outside itself; ``key`` names a program whose imports are worth remembering, and
-        whose compiled modules are used and kept.
+        whose compiled modules are used and kept; ``packed`` are the modules as they travel, where the caller has them so.
 
         Raises Unparsed where a changed module does not parse, and SandboxUnavailable where the sandbox is away for
         longer than a few seconds. An exception at import time is not raised: see Child.load_failure.
         """
         if (pool := self._warm.pool(key)) is not None:
             with contextlib.suppress(SandboxUnavailable):
-                warmed: Child = await pool.load(modules, meta, desk)
+                warmed: Child = await pool.load(modules, meta, desk, packed=packed)
                 self._warm.learned(key, warmed.packages, warmed.ready_ms)
                 return warmed
         for _ in range(_LOAD_TRIES):
             hurry = not self._spares
             child = await self._take()
             try:
-                await child.load(modules, meta, desk, self.codes.known(key, modules) if key else None)
+                codes = self.codes.known(key, modules) if key else None
+                await child.load(modules, meta, desk, codes, packed)
             finally:
                 if key:
                     self.codes.put(key, modules, child.codes)

@@ -5,6 +5,7 @@ Every limit is enforced from outside or by the kernel; the child knows some of t
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +50,7 @@ class Limits:
         """Bytes of LOG frames that an honest child sends for one request at most, with JSON's escapes and names."""
         return 6 * self.log_bytes + 200 * self.log_records
 
+    @functools.cached_property
     def told_to_the_child(self) -> dict[str, Any]:
         names = ("cpu_s", "wall_s", "load_s", "body_bytes", "log_records", "log_bytes")
         return {name: getattr(self, name) for name in names}

@@ -24,6 +24,8 @@ from preview.outside.runs import Run
 from preview.outside.warm import PRELOADABLE
 from preview.protocol import ProtocolError, unpack_modules
 
+_PACKAGES = sorted(PRELOADABLE)
+
 log = logging.getLogger(__name__)
 
 Heard = Callable[[Program, list[dict[str, Any]], int], None]
@@ -80,7 +82,7 @@ class Loader:
             meta = _meta(program, config, seen, last)
             if environment:
                 meta["environment"] = self.children.place(environment)
-            child = await self.children.load(modules, meta, desk, program.key)
+            child = await self.children.load(modules, meta, desk, program.key, packed)
         except DoesNotParse as error:
             stays = last is not None and last.failure is None and not _differs_in_kind(last.program, program)
             shown = None if stays else Run(program, None, failures.syntax_report(error, modules))
@@ -158,7 +160,7 @@ def _meta(program: Program, config: Config, seen: Mapping[str, int], last: Run |
             {"kind": each.kind, "name": each.name, "options": {**each.options, "section": each.section}}
             for each in config.bindings
         ],
-        "packages": sorted(PRELOADABLE),
+        "packages": _PACKAGES,
         "assets": asdict(config.declared.assets) if config.declared.assets is not None else None,
         "changed": changed,
         "locals": program.version is None,

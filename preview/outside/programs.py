@@ -85,12 +85,13 @@ class Programs:
             slot.loading.cancel()
         slot.wanted = program
         task = self._begin(slot, program, packed, began)
-        # Not cancelled with the asker: web may lose its connection, the draft is to be replaced all the same.
-        await asyncio.wait({task})
-        if task.cancelled():
-            raise Refused("superseded", "A newer run of the same program overtook this one.")
         try:
-            return task.result()
+            # Not cancelled with the asker: web may lose its connection, the draft is to be replaced all the same.
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if not task.cancelled():
+                raise
+            raise Refused("superseded", "A newer run of the same program overtook this one.") from None
         except Unavailable as error:
             raise Refused("unavailable", str(error)) from None
 

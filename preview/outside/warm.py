@@ -39,7 +39,12 @@ class Pool(Protocol):
     async def start(self) -> None: ...
     async def close(self) -> None: ...
     async def load(
-        self, modules: Mapping[str, bytes], meta: dict[str, Any], desk: Any = None, key: str = ""
+        self,
+        modules: Mapping[str, bytes],
+        meta: dict[str, Any],
+        desk: Any = None,
+        key: str = "",
+        packed: bytes | None = None,
     ) -> Any: ...
     @property
     def in_use(self) -> bool: ...

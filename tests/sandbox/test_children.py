@@ -149,6 +149,30 @@ class Default(WorkerEntrypoint):
     sandbox.kill(child)
 
 
+def test_what_a_worker_puts_before_its_own_folder_comes_first_and_what_is_pythons_own_before_both(
+    sandbox: Sandbox,
+) -> None:
+    main = """
+import sys
+import first
+sys.path.insert(0, "/worker/vendored")
+import json, second, time
+from workers import Response
+def on_fetch(request):
+    return Response.json([first.WHERE, second.WHERE, json.WHERE, hasattr(time, "monotonic")])
+"""
+    modules: dict[str, str | bytes] = {"main.py": main, "time.py": ""}
+    for folder in ("", "vendored/"):
+        for name in ("first", "second", "json"):
+            modules[f"{folder}{name}.py"] = f"WHERE = {folder!r}"
+    del modules["vendored/json.py"]
+    child = sandbox.load(modules)
+    assert child.load_failure is None, child.load_failure
+    outcome = sandbox.ask(child)
+    assert isinstance(outcome, Answer) and outcome.body == b'["", "vendored/", "", true]', outcome
+    sandbox.kill(child)
+
+
 def test_logging_and_warnings_arrive_with_level_and_line(sandbox: Sandbox) -> None:
     logs = Logs()
     code = """
