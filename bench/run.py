@@ -53,8 +53,8 @@ def run_one(name: str) -> bool:
 
 
 def pace() -> float:
-    """Nanoseconds that this interpreter takes to square and add a number: what a figure of another machine, of this one in another
-    hour, or of a Python that was built without optimisation is to be seen by."""
+    """Nanoseconds that this interpreter takes to square and add a number: what figures of another machine, of another hour, or of
+    a Python that was built without optimisation are to be seen by."""
     count = 10_000
     return min(timeit.repeat(lambda: sum(number * number for number in range(count)), number=1, repeat=20)) / count * 1e9
 
