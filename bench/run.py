@@ -56,7 +56,9 @@ def pace() -> float:
     """Nanoseconds that this interpreter takes to square and add a number: what figures of another machine, of another hour, or of
     a Python that was built without optimisation are to be seen by."""
     count = 10_000
-    return min(timeit.repeat(lambda: sum(number * number for number in range(count)), number=1, repeat=20)) / count * 1e9
+    return (
+        min(timeit.repeat(lambda: sum(number * number for number in range(count)), number=1, repeat=20)) / count * 1e9
+    )
 
 
 def main(wanted: list[str]) -> int:
