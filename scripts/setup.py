@@ -19,6 +19,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +31,7 @@ STAMPS = VENV / ".stamps"
 WORKER_PACKAGES = ROOT / ".venv-worker"
 FRONTEND = ROOT / "frontend"
 PYTHON = VENV / "bin" / "python"
+DISTRIBUTION_PYTHON = "/usr/bin/python3"
 LOWEST_PYTHON = (3, 11)
 LOWEST_NODE = (20, 19)
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -182,11 +184,23 @@ def environment() -> None:
     if VENV.exists():
         shutil.rmtree(VENV)
     base = getattr(sys, "_base_executable", sys.executable)  # this may run on the very environment that is useless
+    if "PYTHON" not in os.environ:
+        base = an_optimised_python(base)
     if not runs(base, "-c", "import ensurepip, venv"):
         package = f"python{sys.version_info[0]}.{sys.version_info[1]}-venv"
         apt_install([package], f"Python's venv module is missing. On Debian: apt-get install {package}")
-    do("Making .venv", base, "-m", "venv", VENV)
+    do(f"Making .venv of {base}", base, "-m", "venv", VENV)
     write_stamp(STAMPS / "environment", made_for())
+
+
+def an_optimised_python(base: str) -> str:
+    """The distribution's own Python in place of one of the same version that was compiled without profile-guided optimisation, as
+    pyenv does it by default: everything takes a quarter less time. Set PYTHON to choose another one."""
+    known = os.path.realpath(base).startswith("/usr/bin/") or "--enable-optimizations" in (
+        sysconfig.get_config_var("CONFIG_ARGS") or ""
+    )
+    same = f"import ensurepip, sys, venv; sys.exit(sys.version_info[:2] != {tuple(sys.version_info[:2])})"
+    return base if known or not runs(DISTRIBUTION_PYTHON, "-c", same) else DISTRIBUTION_PYTHON
 
 
 def made_for() -> str:
