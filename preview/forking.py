@@ -34,7 +34,7 @@ class Plan:
 
     Sizes are bytes. ``read``, ``use`` and ``browse`` are what Landlock leaves; the launcher fills them in.
     ``landlock`` asks for the rights of an older ABI than the kernel's, and ``without`` names walls of tier B to leave out
-    ("landlock", "seccomp"): both are for tests, which show with them that each wall is what holds.
+    ("landlock", "seccomp", "uids"): both are for tests, which show with them that each wall is what holds.
     ``packages`` is the folder of packages that workers may import, "" for none; ``preload`` names those that the zygote
     imports itself. ``environments`` is the folder of those packages that single workers asked for, "" for none.
     """

@@ -64,7 +64,8 @@ def _into_tier_b(plan: forking.Plan) -> forking.Plan:
     _step("marking workers as the first to go when memory runs out", _prefer_as_victim)
     read = _step("reading the interpreter's files", lambda: layout.readable(plan.packages, plan.environments))
     library = os.path.realpath(os.__file__)
-    own_uids = os.geteuid() == 0 and _step("forking", lambda: _readable_by_others(library, plan.uid_base + 1))
+    may = os.geteuid() == 0 and "uids" not in plan.without
+    own_uids = may and _step("forking", lambda: _readable_by_others(library, plan.uid_base + 1))
     return dataclasses.replace(
         plan, own_uids=own_uids, read=read, use=["/dev/null"], browse=_step("listing the library", layout.listable)
     )

@@ -214,16 +214,18 @@ def test_S10_control_without_seccomp_another_instruction_set_is_served(no_seccom
         assert "SIGSEGV" in failure(outcome)["message"]
 
 
-def test_S11_control_without_seccomp_one_worker_kills_another(no_seccomp: Sandbox) -> None:
-    if no_seccomp.own_uids:
-        pytest.skip("children of different users cannot signal each other anyway")
-    idle = no_seccomp.load(HELLO)
-    assert no_seccomp.tried(f"import os\ndef attempt(): os.kill({idle.pid}, {int(signal.SIGKILL)}); return 1") == 1
+def test_S11_control_without_seccomp_and_as_one_user_one_worker_kills_another() -> None:
+    sandbox = Sandbox("B", without=["seccomp", "uids"], landlock=1)
+    try:
+        idle = sandbox.load(HELLO)
+        assert sandbox.tried(f"import os\ndef attempt(): os.kill({idle.pid}, {int(signal.SIGKILL)}); return 1") == 1
 
-    async def ended() -> str:
-        return (await idle.exited).reason
+        async def ended() -> str:
+            return (await idle.exited).reason
 
-    assert no_seccomp.do(ended()) == "crashed"
+        assert sandbox.do(ended()) == "crashed"
+    finally:
+        sandbox.close()
 
 
 def test_S12_control_without_walls_the_host_sees_none(no_walls: Sandbox) -> None:
