@@ -122,6 +122,7 @@ def _listed(file: ConfigFile) -> Iterator[Binding]:
             options = {key: value for key, value in item.items() if key in known}
             if "props" in options:
                 _check_props(file, options["props"])
+            _check_json(file, options, section)
             if kind == "d1":
                 texts = [_string(file, item, key, section) for key in ("migrations_dir", "migrations_table")]
                 options |= migrations.settings(file, *texts)
@@ -136,6 +137,15 @@ def _check_props(file: ConfigFile, props: object) -> None:
         size = MAX_PROPS + 1
     if not isinstance(props, dict) or size > MAX_PROPS:
         raise file.error(f"“props” must be an object of at most {MAX_PROPS:,} bytes of JSON.", "services", "props")
+
+
+def _check_json(file: ConfigFile, options: Mapping[str, Any], section: str) -> None:
+    """Options travel to the worker as JSON."""
+    try:
+        json.dumps(options, ensure_ascii=False, allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError):
+        message = f"“{section}” in {file.path} holds what JSON cannot: a date, say, or half of a surrogate pair."
+        raise file.error(message, section) from None
 
 
 def _producers(file: ConfigFile) -> Iterator[Binding]:

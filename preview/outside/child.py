@@ -115,7 +115,7 @@ class Child:
         self._begin(0, loading, self._limits.load_s, None)
         self._link.expect(Kind.CODE, Kind.UNPARSED)
         body = (packed or protocol.pack_modules(modules)) + compiled
-        self._link.send(Kind.TO_LOAD, 0, protocol.join_payload(head, body))
+        self._link.send(Kind.TO_LOAD, 0, _payload(head, body), at_once=True)
         try:
             outcome = await loading
         except asyncio.CancelledError:
@@ -178,10 +178,10 @@ class Child:
         number = requests.next_number()
         if more is not None:
             head = {**head, "more": True}
+        idle = not requests
         pending = self._begin(number, asker, limits.wall_s, on_log)
         pending.origin, pending.websocket = origin, "websocket" in head
-        encoded = _encode(head)
-        self._link.send(kind, number, len(encoded).to_bytes(4, "little") + encoded + body)
+        self._link.send(kind, number, _payload(head, body), at_once=idle)
         if more is not None:
             requests.upload(number, pending, more, limits.wall_s)
         return number
@@ -356,3 +356,8 @@ class Child:
         self._link.close()
         self._forked.close()
         self._on_gone(self)
+
+
+def _payload(head: dict[str, Any], body: bytes) -> bytes:
+    encoded = _encode(head)
+    return len(encoded).to_bytes(4, "little") + encoded + body

@@ -103,16 +103,17 @@ class Link(asyncio.Protocol):
         self._counted = time.monotonic()
         self.allow_logs()
 
-    def send(self, kind: Kind, request: int, payload: bytes) -> None:
-        """Frames that are sent in one turn of the loop go out in one system call, which wakes the child once."""
+    def send(self, kind: Kind, request: int, payload: bytes, *, at_once: bool = False) -> None:
+        """Frames that are sent in one turn of the loop go out in one system call, which wakes the child once; but what is sent
+        ``at_once``, as for a child that has nothing else to do."""
         if self._transport is None or self._ended:
             return
-        if not self._outgoing:
-            asyncio.get_running_loop().call_soon(self._flush)
         frame = protocol.encode(kind, request, payload)
+        if not self._outgoing and not at_once:
+            asyncio.get_running_loop().call_soon(self._flush)
         self._outgoing.append(frame)
         self._outgoing_size += len(frame)
-        if self._outgoing_size > _GATHER:
+        if at_once or self._outgoing_size > _GATHER:
             self._flush()
 
     def _flush(self) -> None:

@@ -89,6 +89,9 @@ crons = ["0 * * * *"]
         ('"services": [', '"services": [3, ', 15, "list of objects"),
         ('"service": "other"', '"service": "other", "props": [1]', 15, "must be an object of at most 4,096 bytes"),
         ('"service": "other"', f'"service": "other", "props": {{"a": "{4096 * "x"}"}}', 15, "at most 4,096 bytes"),
+        ('"service": "other"', r'"service": "other", "entrypoint": "E\ud800"', 15, "half of a surrogate pair"),
+        ('"service": "other"', r'"service": "other", "props": {"\ud800": 1}', 15, "half of a surrogate pair"),
+        ('"service": "other"', '"service": "other", "props": {"a": NaN}', 15, "what JSON cannot"),
         ('"queues": {', '"queues": 3, "x": {', 11, "must be an object"),
     ],
 )
@@ -98,6 +101,12 @@ def test_a_mistake_is_shown_with_its_line(old: str, new: str, line: int, words: 
         read(FULL.replace(old, new, 1))
     assert words in caught.value.message
     assert (caught.value.path, caught.value.line) == ("wrangler.jsonc", line)
+
+
+def test_a_date_of_toml_is_no_option_of_a_binding() -> None:
+    with pytest.raises(ConfigError, match="what JSON cannot: a date") as caught:
+        read('main = "src/entry.py"\n[[r2_buckets]]\nbinding = "FILES"\njurisdiction = 2025-11-02\n', "wrangler.toml")
+    assert caught.value.line == 2
 
 
 def test_a_mistyped_setting_is_answered_with_the_right_one() -> None:
