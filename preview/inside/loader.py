@@ -54,15 +54,14 @@ class Bundle:
                 folder = folder.rpartition("/")[0]
         self._at_root = _Finder(self, self.root)
         self._plain: set[str] = set()
+        self._given = {f"{BASE}/{path}": code for path, code in (codes or {}).items()}
         self._codes: dict[str, CodeType] = {}
         self._compiled: list[str] = []
-        for path, code in (codes or {}).items():
-            self._codes[f"{BASE}/{path}"] = marshal.loads(code)
 
     def compiled(self) -> dict[str, bytes]:
         """By relative path, the code of all modules that were not given compiled; of those that parse."""
         for path in self.files:
-            if path.endswith(".py") and path not in self._codes:
+            if path.endswith(".py") and path not in self._codes and path not in self._given:
                 with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
                     self.code(path)  # one that nobody changed, and that nobody may import: it may be as it is
         made: dict[str, bytes] = {}
@@ -76,10 +75,14 @@ class Bundle:
 
     def code(self, path: str) -> CodeType:
         """The compiled module, kept from the parse check. Raises what compile raises."""
-        code = self._codes.get(path)
-        if code is None:
-            code = self._codes[path] = compile(self.files[path], path, "exec", dont_inherit=True)
+        if (code := self._codes.get(path)) is not None:
+            return code
+        if (given := self._given.get(path)) is not None:
+            code = marshal.loads(given)
+        else:
+            code = compile(self.files[path], path, "exec", dont_inherit=True)
             self._compiled.append(path)
+        self._codes[path] = code
         return code
 
     def source(self, path: str) -> str:
@@ -94,7 +97,7 @@ class Bundle:
         """The first module that does not parse, among the changed ones first; all of them where ``changed`` is None."""
         paths = self.files if changed is None else [f"{BASE}/{path}" for path in changed]
         for path in sorted(paths):
-            if not path.endswith(".py") or path not in self.files:
+            if not path.endswith(".py") or path not in self.files or path in self._given:
                 continue
             try:
                 self.code(path)
