@@ -35,6 +35,7 @@ def test_the_tabs_the_place_in_the_text_and_the_panel_are_there_again(site: Site
     edit.open("main.py")
     edit.command("View: Toggle Problems")
     edit.line("class Default").click()
+    expect(edit.cursor_line()).not_to_contain_text("Ln 1,")  # the status bar follows the click a moment later
     place = edit.cursor_line().inner_text()
     edit = again(site, edit)
     expect(tabs(edit)).to_have_text(["main.py", "greeting.py"])
