@@ -120,9 +120,9 @@ def _listed(file: ConfigFile) -> Iterator[Binding]:
             file.refuse_unknown(item, known | _COMMON, section, strict=False)
             name = _required(file, item, "binding", section)
             options = {key: value for key, value in item.items() if key in known}
+            _check_json(file, options, section)
             if "props" in options:
                 _check_props(file, options["props"])
-            _check_json(file, options, section)
             if kind == "d1":
                 texts = [_string(file, item, key, section) for key in ("migrations_dir", "migrations_table")]
                 options |= migrations.settings(file, *texts)
@@ -131,11 +131,7 @@ def _listed(file: ConfigFile) -> Iterator[Binding]:
 
 
 def _check_props(file: ConfigFile, props: object) -> None:
-    try:
-        size = len(json.dumps(props))
-    except (TypeError, ValueError, RecursionError):  # a date of TOML, say
-        size = MAX_PROPS + 1
-    if not isinstance(props, dict) or size > MAX_PROPS:
+    if not isinstance(props, dict) or len(json.dumps(props)) > MAX_PROPS:
         raise file.error(f"“props” must be an object of at most {MAX_PROPS:,} bytes of JSON.", "services", "props")
 
 

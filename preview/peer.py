@@ -67,15 +67,15 @@ class Peer(asyncio.Protocol):
             self.close()
             raise PeerAway("The connection is closed.")
         self._last = number = (self._last + 1) & 0xFFFFFFFF
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[AnyMessage] = loop.create_future()
+        answer: asyncio.Future[AnyMessage] = asyncio.get_running_loop().create_future()
         self._asked[number] = answer
-        timer = loop.call_later(timeout, _give_up, answer, timeout)
         try:
             transport.write(_frame(_Kind.ASK, number, message))
-            result = await answer
+            async with asyncio.timeout(timeout):
+                result = await answer
+        except TimeoutError:
+            raise PeerAway(f"There was no answer within {timeout:g} s.") from None
         finally:
-            timer.cancel()
             self._asked.pop(number, None)
         if isinstance(result, Refusal):
             raise Refused(result.code, result.message, result.hint)
@@ -177,11 +177,6 @@ class Peer(asyncio.Protocol):
     def _write(self, frame: bytes) -> None:
         if self._transport is not None:
             self._transport.write(frame)
-
-
-def _give_up(answer: asyncio.Future[AnyMessage], waited: float) -> None:
-    if not answer.done():
-        answer.set_exception(PeerAway(f"There was no answer within {waited:g} s."))
 
 
 def _frame(kind: _Kind, number: int, message: AnyMessage) -> bytes:

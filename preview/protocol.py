@@ -126,8 +126,12 @@ def split_payload(payload: bytes, *, max_head: int = MAX_HEAD) -> tuple[Any, byt
 
 
 def join_payload(head: object, body: bytes) -> bytes:
-    encoded = json_payload(head)
-    return _LENGTH.pack(len(encoded)) + encoded + body
+    return join_encoded(json_payload(head), body)
+
+
+def join_encoded(head: bytes, body: bytes) -> bytes:
+    """As ``join_payload``, of a head that is JSON already."""
+    return _LENGTH.pack(len(head)) + head + body
 
 
 def parse_json(data: bytes) -> Any:

@@ -111,13 +111,13 @@ class Child:
         faults for a first load and request, at several microseconds each. Here they happen before anybody waits.
         """
         ours, theirs = (socket.socket(fileno=end) for end in syscalls.socket_pair())
-        last = b""
+        kind, last = 0, b""
 
         def write(frame: bytes) -> None:
-            nonlocal last
-            last = frame
+            nonlocal kind, last
+            _, kind, _ = protocol.HEADER.unpack_from(last := frame)
             ours.sendall(frame)
-            if frame[4] in (Kind.RESPONSE, Kind.FAILED):
+            if kind in (Kind.RESPONSE, Kind.FAILED):
                 self._loop.stop()
 
         self._connect(ours, write)
@@ -126,7 +126,7 @@ class Child:
             theirs.sendall(rehearsal.REQUEST)
             self._loop.run_forever()
         sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__  # what else this process has to say is not a worker's
-        if last[4] != Kind.RESPONSE:
+        if kind != Kind.RESPONSE:
             raise RuntimeError(f"the rehearsal failed: {last!r}")
         self._loop.remove_reader(ours)
         ours.close()

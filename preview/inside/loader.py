@@ -77,7 +77,7 @@ class Bundle:
         """The compiled module, kept from the parse check. Raises what compile raises."""
         if (code := self._codes.get(path)) is not None:
             return code
-        if (given := self._given.get(path)) is not None:
+        if (given := self._given.pop(path, None)) is not None:
             code = marshal.loads(given)
         else:
             code = compile(self.files[path], path, "exec", dont_inherit=True)

@@ -115,10 +115,10 @@ class Child:
         self._begin(0, loading, self._limits.load_s, None)
         self._link.expect(Kind.CODE, Kind.UNPARSED)
         body = (packed or protocol.pack_modules(modules)) + compiled
-        self._link.send(Kind.TO_LOAD, 0, _payload(head, body), at_once=True)
         try:
+            self._link.send(Kind.TO_LOAD, 0, protocol.join_encoded(_encode(head), body), at_once=True)
             outcome = await loading
-        except asyncio.CancelledError:
+        except BaseException:
             self.kill()
             raise
         if isinstance(outcome, Failure):
@@ -181,7 +181,7 @@ class Child:
         idle = not requests
         pending = self._begin(number, asker, limits.wall_s, on_log)
         pending.origin, pending.websocket = origin, "websocket" in head
-        self._link.send(kind, number, _payload(head, body), at_once=idle)
+        self._link.send(kind, number, protocol.join_encoded(_encode(head), body), at_once=idle)
         if more is not None:
             requests.upload(number, pending, more, limits.wall_s)
         return number
@@ -356,8 +356,3 @@ class Child:
         self._link.close()
         self._forked.close()
         self._on_gone(self)
-
-
-def _payload(head: dict[str, Any], body: bytes) -> bytes:
-    encoded = _encode(head)
-    return len(encoded).to_bytes(4, "little") + encoded + body

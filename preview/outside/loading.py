@@ -24,9 +24,9 @@ from preview.outside.runs import Run
 from preview.outside.warm import PRELOADABLE
 from preview.protocol import ProtocolError, unpack_modules
 
-_PACKAGES = sorted(PRELOADABLE)
-
 log = logging.getLogger(__name__)
+
+_PACKAGES = sorted(PRELOADABLE)
 
 Heard = Callable[[Program, list[dict[str, Any]], int], None]
 """Hears what a program prints outside any request: whose, the records, and how many were dropped."""

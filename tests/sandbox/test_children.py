@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from preview.outside.children import Answer, Failure, Limits, Unparsed
+from preview.outside.children import Answer, Child, Failure, Limits, Unparsed
 from tests.sandbox.support import HEAD, HELLO, META, Logs, Sandbox, failure, line_of, no_log
 from tests.support import wait_until
 
@@ -107,70 +107,6 @@ def test_a_missing_main_module_and_a_missing_handler_are_load_failures_that_say_
     assert child.load_failure is not None and child.load_failure["type"] == "ModuleNotFoundError"
     child = sandbox.load({"main.py": "x = 1"})
     assert child.load_failure is not None and "class Default(WorkerEntrypoint)" in child.load_failure["message"]
-
-
-def test_the_import_root_variables_data_files_and_sources_are_where_a_worker_expects_them(sandbox: Sandbox) -> None:
-    main = """
-import importlib.resources, inspect, json, pkgutil
-from pathlib import Path
-from workers import Response, WorkerEntrypoint
-import html, lib.deep.module, package
-class Default(WorkerEntrypoint):
-    async def fetch(self, request):
-        here = Path(__file__).parent
-        return Response.json([
-            __file__, self.env.GREETING, (here / "templates" / "page.html").read_text(),
-            open("/worker/README").read(), lib.deep.module.__file__, html.MINE,
-            pkgutil.get_data("package", "data.txt").decode(),
-            (importlib.resources.files(package) / "data.txt").read_text(),
-            inspect.getsource(package.function), [m.name for m in pkgutil.iter_modules(package.__path__)],
-        ])
-"""
-    modules: dict[str, str | bytes] = {
-        "src/main.py": main,
-        "src/templates/page.html": "<h1>",
-        "README": "read me",
-        "src/lib/deep/module.py": "",
-        "src/html.py": "MINE = 'mine'",
-        "src/package/__init__.py": "from .inner import function",
-        "src/package/inner.py": "def function():\n    return 'source'\n",
-        "src/package/data.txt": "data",
-    }
-    child = sandbox.load(modules, root="src", env={"GREETING": "hi"})
-    assert child.load_failure is None, child.load_failure
-    outcome = sandbox.ask(child)
-    assert isinstance(outcome, Answer), outcome
-    import json
-
-    assert json.loads(outcome.body) == [
-        "/worker/src/main.py", "hi", "<h1>", "read me", "/worker/src/lib/deep/module.py", "mine", "data", "data",
-        "def function():\n    return 'source'\n", ["inner"],
-    ]  # fmt: skip
-    sandbox.kill(child)
-
-
-def test_what_a_worker_puts_before_its_own_folder_comes_first_and_what_is_pythons_own_before_both(
-    sandbox: Sandbox,
-) -> None:
-    main = """
-import sys
-import first
-sys.path.insert(0, "/worker/vendored")
-import json, second, time
-from workers import Response
-def on_fetch(request):
-    return Response.json([first.WHERE, second.WHERE, json.WHERE, hasattr(time, "monotonic")])
-"""
-    modules: dict[str, str | bytes] = {"main.py": main, "time.py": ""}
-    for folder in ("", "vendored/"):
-        for name in ("first", "second", "json"):
-            modules[f"{folder}{name}.py"] = f"WHERE = {folder!r}"
-    del modules["vendored/json.py"]
-    child = sandbox.load(modules)
-    assert child.load_failure is None, child.load_failure
-    outcome = sandbox.ask(child)
-    assert isinstance(outcome, Answer) and outcome.body == b'["", "vendored/", "", true]', outcome
-    sandbox.kill(child)
 
 
 def test_logging_and_warnings_arrive_with_level_and_line(sandbox: Sandbox) -> None:
@@ -288,6 +224,16 @@ def test_a_spare_child_that_dies_is_not_handed_out(sandbox: Sandbox) -> None:
 
     sandbox.do(kill_the_spares())
     assert sandbox.still_works()
+
+
+def test_a_child_that_cannot_be_given_its_worker_is_ended_and_not_forgotten(sandbox: Sandbox) -> None:
+    async def ended(child: Child) -> str:
+        return (await child.exited).reason
+
+    child = sandbox.do(sandbox.children._take())
+    with pytest.raises(TypeError):
+        sandbox.do(child.load({"main.py": HELLO}, {**META, "env": {"A": object()}}))
+    assert sandbox.do(ended(child)) == "killed"
 
 
 def test_S2_S3_each_child_is_alone_in_its_group_from_the_first_moment(sandbox: Sandbox) -> None:

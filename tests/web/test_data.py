@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 from tests.web.conftest import DataPlane, Person, join
-from tests.web.test_deploy import deploy, host_of, ready, write
+from tests.web.drafting import deploy, host_of, ready, write
 
 MAIN = """
 from workers import Response, WorkerEntrypoint
