@@ -39,6 +39,8 @@ def worker(site: Site, name: str) -> EditPage:
     edit.replace_all(MAIN)
     # Not before it is there: what is clicked on next is also in the text that it replaces, elsewhere.
     expect(edit.cursor_line()).to_have_text("Ln 10, Col 1", timeout=DEADLINE_MS)
+    # Nor before the hint of the type, which comes last and moves the rest of its line from under the mouse.
+    expect(edit.line("text")).to_contain_text(": str", timeout=DEADLINE_MS)
     edit.wait_until_saved()
     return edit
 
