@@ -67,6 +67,18 @@ def test_a_member_of_the_request_is_offered_with_its_documentation_and_completed
     expect(edit.line("from decimal import Decimal")).to_be_visible(timeout=DEADLINE_MS)
 
 
+def test_a_key_pressed_before_the_services_are_there_is_answered_once_they_are(site: Site) -> None:
+    site.make_worker("early")
+    page = site.tab()
+    page.add_init_script(LATE)
+    page.goto(site.url("/workers/early/edit"))
+    edit = EditPage(page).wait_until_ready()
+    expect(edit.line(": dict[str, str]")).to_have_count(0)  # what they say first of all
+    edit.line("return Response").locator("span span", has_text="Response").first.click()
+    page.keyboard.press("F12")
+    edit.expect_open("response.py")
+
+
 def test_an_answer_that_comes_when_the_next_word_is_begun_does_not_stand_for_that(site: Site) -> None:
     site.make_worker("hurried")
     page = site.tab()

@@ -4,6 +4,7 @@
  */
 import { BaseLanguageClient, CloseAction, ErrorAction, State, type MessageTransports } from 'vscode-languageclient/browser.js'
 import { AbstractMessageReader, AbstractMessageWriter, type DataCallback, type Disposable, type Message } from 'vscode-jsonrpc/browser.js'
+import type { EarlyKeys } from './early'
 import { Fitting } from './languages/fitting'
 import { settling } from './languages/settle'
 import type { Link } from './link'
@@ -90,7 +91,7 @@ function serveOthers(): void {
 }
 
 /** Keeps a language client going, a new one with every connection. `refused` is told where the server will not have one. */
-export function connectLanguage(link: Link, refused: (error: unknown) => void): void {
+export function connectLanguage(link: Link, keys: EarlyKeys, refused: (error: unknown) => void): void {
   let client: Client | null = null
   let current: { reader: LinkReader; writer: LinkWriter } | null = null
   const start = (): void => {
@@ -98,12 +99,13 @@ export function connectLanguage(link: Link, refused: (error: unknown) => void): 
     current = mine
     client = new Client(mine)
     // A start that a lost connection cuts short is no refusal: the next connection brings the next one.
-    client.start().catch((error: unknown) => mine === current && refused(error))
+    client.start().then(() => mine === current && keys.end(), (error: unknown) => mine === current && refused(error))
   }
   link.on('lsp', (frame) => current?.reader.take(frame.body as unknown as Message))
   link.on('connection', () => {
     const old = current
     current = null
+    keys.wait()
     old?.writer.end()
     // One that still starts is forgotten: told of the end, it would say to the person that it could not start, and it has
     // registered nothing that would have to be taken back.

@@ -26,12 +26,17 @@ export class Later {
     })
   }
 
-  async start(part: string, start: () => Promise<void>): Promise<void> {
+  /** Whether the part is there in the end. */
+  async start(part: string, start: () => Promise<void>): Promise<boolean> {
     for (let left = TRIES - 1; ; left--) {
       try {
-        return await start()
+        await start()
+        return true
       } catch (error) {
-        if (left === 0) return this.unavailable(part, error)
+        if (left === 0) {
+          this.unavailable(part, error)
+          return false
+        }
         await this.nextChance()
       }
     }

@@ -2,7 +2,7 @@
  * Builds the VS Code workbench over the replica and keeps it there: its one entry is `start`, called by `boot` once the
  * first snapshot is here. Everything that VS Code weighs is imported from this chunk.
  */
-import { ICommandService, IEditorService, IMarkerService, getService, initialize } from '@codingame/monaco-vscode-api'
+import { ICommandService, IEditorService, ILanguageFeaturesService, IMarkerService, getService, initialize } from '@codingame/monaco-vscode-api'
 import { getUserConfiguration, initUserConfiguration, updateUserConfiguration } from '@codingame/monaco-vscode-configuration-service-override'
 import type { RegisterLocalProcessExtensionResult } from '@codingame/monaco-vscode-api/extensions'
 import { registerFileSystemOverlay } from '@codingame/monaco-vscode-files-service-override'
@@ -18,6 +18,7 @@ import { registerCommands } from './commands'
 import { keepCompiled } from './compiled'
 import { Contents } from './contents'
 import { Cursors } from './cursors'
+import { EarlyKeys } from './early'
 import { WorkerFileSystem } from './filesystem'
 import { showImages } from './images'
 import { Later, once } from './later'
@@ -106,13 +107,14 @@ export async function start({ link, client, relay, theme, open }: Start): Promis
     onText: (change) => binding.onText(change),
     onSetAside: setAside,
   }
+  const keys = new EarlyKeys(await getService(ILanguageFeaturesService))
   const coloured = binding.firstColours(EXTENSIONS_WAIT)
   await continueSession({ width: container.clientWidth, first, exists: (path) => files.files.has(path), coloured })
   void coloured.then(hideAbsentSettings)
   if (open) reveal(open.path, open.line, false)
   painted(container, link)
   showProblems(markers, link)
-  const extensions = startExtensions({ link, client, files, extension, coloured })
+  const extensions = startExtensions({ link, client, files, extension, keys, coloured })
   takeArchives(container, link, client.worker, extensions)
   // One after the other: two writes of the settings at once may end in the wrong order.
   let themed = Promise.resolve()
@@ -127,6 +129,7 @@ interface Extensions {
   client: SyncClient
   files: WorkerFileSystem
   extension: RegisterLocalProcessExtensionResult
+  keys: EarlyKeys
   coloured: Promise<void>
 }
 
@@ -134,13 +137,16 @@ interface Extensions {
  * Begins, once the first file is coloured, with what runs extensions and with those that do most: all of it weighs on the main thread.
  * Whoever asks for the API earlier has it begin at once.
  */
-function startExtensions({ link, client, files, extension, coloured }: Extensions): () => Promise<typeof import('vscode')> {
+function startExtensions({ link, client, files, extension, keys, coloured }: Extensions): () => Promise<typeof import('vscode')> {
   const later = new Later(link)
   const extensions = once(async () => (await import('./extension-host')).startExtensionHost(extension))
   const startLanguage = async (): Promise<void> => {
     await extensions()
     const { connectLanguage } = await import('./language')
-    connectLanguage(link, (error) => later.unavailable('Completion', error))
+    connectLanguage(link, keys, (error) => {
+      keys.giveUp()
+      later.unavailable('Completion', error)
+    })
   }
   const startHistory = async (): Promise<void> => {
     const [vscode, { showHistory }, { HistoryApi }] = await Promise.all([extensions(), import('./history'), import('./history-api')])
@@ -153,7 +159,7 @@ function startExtensions({ link, client, files, extension, coloured }: Extension
     })
   }
   const startBoth = async (): Promise<void> => {
-    await later.start('Completion', startLanguage)
+    if (!(await later.start('Completion', startLanguage))) keys.giveUp()
     await later.start('The history', startHistory)
     if (await keepCompiled()) link.send({ t: 'compiled' })
   }
