@@ -86,6 +86,13 @@ class Program:
         self.output += (chunk or b"").decode("utf-8", "replace")
         return chunk is None or bool(chunk)
 
+    def printed(self) -> str:
+        """All that it has printed so far."""
+        size = -1
+        while size != (size := len(self.output)):
+            self.read(0)
+        return self.output
+
     def wait_for(self, text: str, seconds: float = DEADLINE) -> str:
         """The first printed line that has ``text`` in it. Raises AssertionError when the program ends or the time is up."""
         end = time.monotonic() + seconds

@@ -46,6 +46,7 @@ def pytest_runtest_makereport(
     site = fixtures.get("site") or fixtures.get("fresh_site")
     if report.when == "call" and report.failed and isinstance(site, Site):
         report.sections.append(("pictures", "\n".join(site.take_pictures(item.name))))
+        report.sections.append(("what the product printed last", site.live.program.printed()[-4000:]))
     return report
 
 
