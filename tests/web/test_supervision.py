@@ -60,6 +60,22 @@ def test_F5_runner_zygote_and_web_killed_are_each_back_with_nothing_for_the_user
     assert "runner is back" in live.program.output
 
 
+def test_the_signal_of_a_client_that_left_while_it_was_written_to_ends_no_part(live: Live) -> None:
+    """Linux sends it where a connection's end and its reset have come between two writes: by chance, so it is sent by hand here."""
+
+    def healthy() -> bool:
+        return answers(live.port, f"localhost:{live.port}", "/healthz", 200)
+
+    wait_until(healthy, "web answers")
+    parts = children(live.program.pid)
+    assert len(parts) == 2
+    for pid in (live.program.pid, *parts):
+        os.kill(pid, signal.SIGPIPE)
+    assert healthy() and answers(live.workers_port, f"nobody.localhost:{live.workers_port}", "/", 404)
+    assert children(live.program.pid) == parts
+    assert "killed by" not in live.program.printed()
+
+
 def beating(steps: Path) -> None:
     """A part that says that it is ready and beats; the first one of it stops itself after a while."""
     first = not steps.exists()
