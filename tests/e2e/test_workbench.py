@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.e2e.conftest import Site
 from tests.e2e.workbench import DEADLINE_MS, EditPage
@@ -74,3 +74,22 @@ def test_what_the_browser_reads_before_anything_shows_has_not_grown() -> None:
     )
     assert len(scripts) > 5
     assert sum((DIST / script).stat().st_size for script in set(scripts)) < 8_700_000
+
+
+def test_a_part_whose_script_cannot_be_had_at_first_is_there_once_it_can(site: Site) -> None:
+    site.make_worker("patient")
+    page = site.tab()
+    refused: list[str] = []
+
+    def refuse_once(route: Route) -> None:
+        if refused:
+            return route.continue_()
+        refused.append(route.request.url)
+        route.abort()
+
+    page.route("**/assets/editor.worker-*", refuse_once)
+    page.goto(site.url("/workers/patient/edit"))
+    edit = EditPage(page).wait_until_ready()
+    edit.type_at_end("\n# https://example.org/")
+    expect(edit.editor.locator(".detected-link").first).to_be_visible(timeout=DEADLINE_MS)
+    assert refused

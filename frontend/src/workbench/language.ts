@@ -7,6 +7,7 @@ import { AbstractMessageReader, AbstractMessageWriter, type DataCallback, type D
 import type { EarlyKeys } from './early'
 import { Fitting } from './languages/fitting'
 import { settling } from './languages/settle'
+import { once } from './later'
 import type { Link } from './link'
 import { STUBS, toUri } from './space'
 import * as vscode from 'vscode'
@@ -80,14 +81,14 @@ function serveStubs(current: () => Client | null): void {
 }
 
 function serveOthers(): void {
+  // Where they cannot be fetched, the next such file is the next chance.
+  const register = once(async () => (await import('./languages/others')).registerOthers())
   const look = (document: vscode.TextDocument): void => {
     if (!OTHERS.includes(document.languageId)) return
-    opened.dispose()
-    import('./languages/others').then(({ registerOthers }) => registerOthers()).catch((error) => console.error('language services', error))
+    register().then(() => opened.dispose(), (error: unknown) => console.error('language services', error))
   }
   const opened = vscode.workspace.onDidOpenTextDocument(look)
-  const found = vscode.workspace.textDocuments.find((document) => OTHERS.includes(document.languageId))
-  if (found) look(found)
+  vscode.workspace.textDocuments.forEach(look)
 }
 
 /** Keeps a language client going, a new one with every connection. `refused` is told where the server will not have one. */

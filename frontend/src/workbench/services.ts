@@ -1,5 +1,5 @@
 /**
- * Which parts of VS Code the workbench is made of, their workers and the grammars. Only `workbench` imports it; a part that
+ * Which parts of VS Code the workbench is made of, and the grammars. Only `workbench` imports it; a part that
  * is not listed here (chat, gallery, terminal, debugger, accounts) is not in the product.
  */
 import '@codingame/monaco-vscode-css-default-extension'
@@ -15,7 +15,6 @@ import '@codingame/monaco-vscode-theme-defaults-default-extension'
 import '@codingame/monaco-vscode-theme-seti-default-extension'
 import '@codingame/monaco-vscode-yaml-default-extension'
 import getAccessibility from '@codingame/monaco-vscode-accessibility-service-override'
-import editorWorker from '@codingame/monaco-vscode-api/workers/editor.worker?worker&url'
 import getBulkEdit from '@codingame/monaco-vscode-bulk-edit-service-override'
 import getConfiguration from '@codingame/monaco-vscode-configuration-service-override'
 import getDialogs from '@codingame/monaco-vscode-dialogs-service-override'
@@ -32,36 +31,16 @@ import getMultiDiff from '@codingame/monaco-vscode-multi-diff-editor-service-ove
 import getNotifications from '@codingame/monaco-vscode-notifications-service-override'
 import getOutline from '@codingame/monaco-vscode-outline-service-override'
 import getOutput from '@codingame/monaco-vscode-output-service-override'
-import outputWorker from '@codingame/monaco-vscode-output-service-override/worker?worker&url'
 import getPreferences from '@codingame/monaco-vscode-preferences-service-override'
 import getSearch from '@codingame/monaco-vscode-search-service-override'
 import getSnippets from '@codingame/monaco-vscode-snippets-service-override'
 import getStorage from '@codingame/monaco-vscode-storage-service-override'
 import getTextmate from '@codingame/monaco-vscode-textmate-service-override'
-import textmateWorker from '@codingame/monaco-vscode-textmate-service-override/worker?worker&url'
 import getTheme from '@codingame/monaco-vscode-theme-service-override'
 import getUserDataProfile from '@codingame/monaco-vscode-user-data-profile-service-override'
 import getWorkbench from '@codingame/monaco-vscode-workbench-service-override'
 import getWorkingCopy from '@codingame/monaco-vscode-working-copy-service-override'
 import getTrust from '@codingame/monaco-vscode-workspace-trust-service-override'
-
-const WORKERS: Record<string, string> = {
-  editorWorkerService: editorWorker,
-  TextMateWorker: textmateWorker,
-  OutputLinkDetectionWorker: outputWorker,
-}
-
-/** Tells VS Code where its web workers are. Must run before `initialize`. */
-export function provideWorkers(): void {
-  const environment = {
-    getWorkerUrl: (_module: string, label: string) => {
-      const url = WORKERS[label]
-      return url === undefined ? undefined : new URL(url, location.href).href
-    },
-    getWorkerOptions: () => ({ type: 'module' }),
-  }
-  Object.assign(self, { MonacoEnvironment: environment })
-}
 
 /** Parts of VS Code's frame that mean nothing here: accounts of its own, the keyboard's layout. */
 const HIDDEN = {

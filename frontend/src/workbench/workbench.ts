@@ -27,11 +27,12 @@ import { registerLanguages } from './languages/extension'
 import { mainModule } from './main-module'
 import { showProblems } from './problems'
 import type { Relay } from './relay'
-import { overrides, provideWorkers } from './services'
+import { overrides } from './services'
 import { continueSession } from './session'
 import { THEMES, type Theme, settings } from './settings'
 import { nameRoot, toUri } from './space'
 import { TreeView } from './treeview'
+import { provideWorkers } from './web-workers'
 import { correctSentences } from './wording'
 
 /** Milliseconds that extensions wait for the first colours at most, and as many more while the page is busy. */
