@@ -24,8 +24,8 @@ _PR_SET_NAME = 15
 _MAX_LINE = 16 * 1024
 """Bytes of one log line; a longer one is cut into several."""
 _HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGQUIT)
-"""Signals that a part meets as a new process does. SIGPIPE is none of them: Python ignores it from its start on, and a part that is
-a fork would otherwise end with the first client that leaves while it is written to."""
+"""Signals that a part meets as a new process does. SIGPIPE is none of them: Python ignores it from its start on, and a part that
+is a fork would otherwise end with the first client that leaves while it is written to."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 

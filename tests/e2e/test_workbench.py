@@ -83,7 +83,8 @@ def test_a_part_whose_script_cannot_be_had_at_first_is_there_once_it_can(site: S
 
     def refuse_once(route: Route) -> None:
         if refused:
-            return route.continue_()
+            route.continue_()
+            return
         refused.append(route.request.url)
         route.abort()
 

@@ -61,7 +61,7 @@ def test_F5_runner_zygote_and_web_killed_are_each_back_with_nothing_for_the_user
 
 
 def test_the_signal_of_a_client_that_left_while_it_was_written_to_ends_no_part(live: Live) -> None:
-    """Linux sends it where a connection's end and its reset have come between two writes: by chance, so it is sent by hand here."""
+    """Linux sends it where a connection's end and its reset come between two writes: by chance, so it is sent by hand here."""
 
     def healthy() -> bool:
         return answers(live.port, f"localhost:{live.port}", "/healthz", 200)
