@@ -34,6 +34,10 @@ _WELL = 30.0
 _log = logging.getLogger(__name__)
 
 
+class Overtaken(Exception):
+    """The text was changed before anybody had looked at what was asked about it."""
+
+
 class Checker:
     """``set_aside`` is called when it died, with the modules of which one may have been the cause; it says which one the checker
     shall see no more. ``again`` is called when it can be asked anew for what it knew."""
@@ -132,14 +136,26 @@ class Checker:
 
     # --- what it is asked -----------------------------------------------------------------------------------------------
 
-    async def ask(self, method: str, params: dict[str, Any], path: str | None = None, *, wait: float = WAIT) -> Any:
-        """The answer in the client's terms, None where there is none: a checker that is not there, died or had no answer."""
+    async def ask(
+        self,
+        method: str,
+        params: dict[str, Any],
+        path: str | None = None,
+        *,
+        wait: float = WAIT,
+        as_it_is: bool = False,
+    ) -> Any:
+        """The answer in the client's terms, None where there is none: a checker that is not there, died or had no answer. Where the
+        text changes before it is looked at, the answer is about the new one, or with ``as_it_is`` none: Overtaken."""
         server = await self._started()
         if server is None:
             return None
         seen = self._views.get(path) if path is not None else None
         try:
-            answer = await self._ask(server, method, self._translator.into(params, seen), wait)
+            question = self._translator.into(params, seen)
+            answer = await self._ask(
+                server, method, question, wait, lambda: as_it_is and self._views.get(path or "") is not seen
+            )
         except jsonrpc.RequestFailed as error:
             _log.info("%s: %s", method, error)
             return None
@@ -159,13 +175,17 @@ class Checker:
             return {"data": tokens_out(answer.get("data", []), seen)} if seen is not None else answer
         return self._translator.out(answer, seen)
 
-    async def _ask(self, server: jsonrpc.Server, method: str, params: Any, wait: float) -> Any:
+    async def _ask(
+        self, server: jsonrpc.Server, method: str, params: Any, wait: float, overtaken: Callable[[], bool]
+    ) -> Any:
         for _ in range(_TRIES - 1):
             try:
                 return await server.ask(method, params, wait=wait)
             except jsonrpc.RequestFailed as error:
                 if not error.again:
                     raise
+                if overtaken():
+                    raise Overtaken from error
         return await server.ask(method, params, wait=wait)
 
     def uri_of(self, path: str) -> str:

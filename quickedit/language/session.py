@@ -17,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 from preview.bundle import BadModulePath
 from quickedit.language import actions, budget, initialize
+from quickedit.language.checker import Overtaken
 from quickedit.language.checks import Items
 from quickedit.language.completing import Completing
 from quickedit.language.documents import BadPosition, position, unfit, utf16_units
@@ -24,7 +25,7 @@ from quickedit.language.pool import Engine, Pool, pool
 from quickedit.language.translate import STUBS
 from quickedit.language.workspace import Workspace
 
-_METHOD_NOT_FOUND, _INVALID_PARAMS, _CANCELLED = -32601, -32602, -32800
+_METHOD_NOT_FOUND, _INVALID_PARAMS, _CANCELLED, _CONTENT_MODIFIED = -32601, -32602, -32800, -32801
 
 _CAPABILITIES = {
     "positionEncoding": "utf-16",
@@ -56,6 +57,9 @@ _CHECKER_ANSWERS = """
 """
 _CHECKER_WAIT = 0.1
 """Seconds that quick fixes of ours wait for more from the type checker."""
+_PUT_ANEW = ("textDocument/semanticTokens/full", "textDocument/semanticTokens/range")
+"""What VS Code asks once more when it hears that the text has changed. It moves the tokens that it gets by what was typed since it
+asked: those of a later text would be moved twice."""
 _READ_ONLY = frozenset(f"textDocument/{name}" for name in _CHECKER_ANSWERS.split())
 """What can be asked about a stub as well."""
 _NO_CHECKER = (
@@ -169,6 +173,8 @@ class LanguageSession:
             result = await answer(params)
         except (BadPosition, BadModulePath, KeyError, TypeError, AttributeError, ValueError) as error:
             self._send_error(number, _INVALID_PARAMS, f"The parameters of {method} are not right: {error!r}"[:300])
+        except Overtaken:
+            self._send_error(number, _CONTENT_MODIFIED, "The text was changed meanwhile.")
         except asyncio.CancelledError:
             if number in self._cancelled:
                 self._send_error(number, _CANCELLED, "Cancelled.")
@@ -228,12 +234,12 @@ class LanguageSession:
         return answer
 
     async def _pass_on(self, method: str, params: dict[str, Any]) -> Any:
-        """To the checker, as it is."""
+        """To the checker, as it is. Raises Overtaken."""
         if _is_stub(params):
             return await self._ask_checker(method, params, None)
         if "position" in params:
             position(params["position"])
-        return await self._ask_checker(method, params, self._workspace.path(params))
+        return await self._ask_checker(method, params, self._workspace.path(params), as_it_is=method in _PUT_ANEW)
 
     async def _rename(self, params: dict[str, Any]) -> Any:
         """One edit over all modules; None where the name is not the worker's own to change."""
@@ -308,12 +314,14 @@ class LanguageSession:
         self._engine = self._engine or self._pool.enter()
         return await self._engine.ask(method, question)
 
-    async def _ask_checker(self, method: str, params: dict[str, Any], path: str | None) -> Any:
+    async def _ask_checker(
+        self, method: str, params: dict[str, Any], path: str | None, *, as_it_is: bool = False
+    ) -> Any:
         workspace = self._workspace
         workspace.refresh()
         if path is not None and unfit(workspace.document(path).text):
             return None
-        answer = await workspace.checker.ask(method, params, path)
+        answer = await workspace.checker.ask(method, params, path, as_it_is=as_it_is)
         if not workspace.checker.running and not self._told and budget.is_full():
             self._told = True
             params = {"type": 3, "message": _NO_CHECKER}

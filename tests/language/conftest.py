@@ -24,11 +24,16 @@ class Client:
         self._numbers = count(1)
 
     async def ask(self, method: str, params: Mapping[str, Any]) -> Any:
+        answer = await self.answer(method, params)
+        assert "error" not in answer, answer
+        return answer["result"]
+
+    async def answer(self, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        """The whole body: with a result, or with an error."""
         number = next(self._numbers)
         await self.session.handle({"jsonrpc": "2.0", "id": number, "method": method, "params": dict(params)})
         (answer,) = [body for body in self.received if body.get("id") == number]
-        assert "error" not in answer, answer
-        return answer["result"]
+        return answer
 
     async def tell(self, method: str, params: Mapping[str, Any]) -> None:
         await self.session.handle({"jsonrpc": "2.0", "method": method, "params": dict(params)})

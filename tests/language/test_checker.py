@@ -333,3 +333,22 @@ async def test_packages_that_the_worker_asked_for_are_known_once_they_are_instal
     client.session.packages_changed("")
     await client.open("main.py", text)
     await client.told("main.py", "import-not-found")
+
+
+async def test_colours_are_those_of_the_text_that_was_asked_about_or_none_of_a_later_one(client: Client) -> None:
+    text = "".join(f"def step_{number}(a: int) -> int:\n    return a + {number}\n\n\n" for number in range(300))
+    place = await opened(client, text)
+    assert (await client.ask("textDocument/semanticTokens/full", place))["data"][0] == 0
+    codes = []
+    for above in range(40):
+        asked = asyncio.create_task(client.answer("textDocument/semanticTokens/full", place))
+        await asyncio.sleep(0.0005 * (above % 10))
+        text = "#\n" + text
+        change = {"textDocument": place["textDocument"], "contentChanges": [{"text": text}]}
+        await client.tell("textDocument/didChange", change)
+        answer = await asked
+        if "error" in answer:
+            codes.append(answer["error"]["code"])
+        elif data := (answer["result"] or {}).get("data"):
+            assert data[0] == above
+    assert set(codes) == {-32801}, "none was overtaken, or it was not called so"
