@@ -145,8 +145,8 @@ class Checker:
         wait: float = WAIT,
         as_it_is: bool = False,
     ) -> Any:
-        """The answer in the client's terms, None where there is none: a checker that is not there, died or had no answer. Where the
-        text changes before it is looked at, the answer is about the new one, or with ``as_it_is`` none: Overtaken."""
+        """The answer in the client's terms, None where there is none: a checker that is not there, died or had no answer. Where
+        the text changes before it is looked at, the answer is about the new one, or with ``as_it_is`` none: Overtaken."""
         server = await self._started()
         if server is None:
             return None

@@ -58,8 +58,8 @@ _CHECKER_ANSWERS = """
 _CHECKER_WAIT = 0.1
 """Seconds that quick fixes of ours wait for more from the type checker."""
 _PUT_ANEW = ("textDocument/semanticTokens/full", "textDocument/semanticTokens/range")
-"""What VS Code asks once more when it hears that the text has changed. It moves the tokens that it gets by what was typed since it
-asked: those of a later text would be moved twice."""
+"""What VS Code asks once more when it hears that the text has changed. It moves the tokens that it gets by what was typed since
+it asked: those of a later text would be moved twice."""
 _READ_ONLY = frozenset(f"textDocument/{name}" for name in _CHECKER_ANSWERS.split())
 """What can be asked about a stub as well."""
 _NO_CHECKER = (

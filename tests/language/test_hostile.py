@@ -117,7 +117,7 @@ async def test_a_checker_that_is_late_once_blames_no_module_and_twice_the_one_th
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a machine that has much to do it may be late once. Here it is late when it is stopped, and only then."""
-    monkeypatch.setattr(checker.Checker.ask, "__kwdefaults__", {"wait": 2 * checker.WAIT})
+    monkeypatch.setitem(checker.Checker.ask.__kwdefaults__, "wait", 2 * checker.WAIT)
     await client.open("main.py", GOOD)
     await client.told("main.py", "invalid-assignment")
     own = client.session._workspace.checker
