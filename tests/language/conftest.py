@@ -13,6 +13,10 @@ from quickedit.language.pool import pool
 from quickedit.language.session import LanguageSession
 
 ROOT = "file:///worker"
+SHOP = 'def price(amount: int) -> float:\n    """What it costs."""\n    return amount * 1.5\n'
+WORKER = (
+    "from workers import WorkerEntrypoint\n\n\nclass Default(WorkerEntrypoint):\n    async def fetch(self, request):\n"
+)
 
 
 class Client:
@@ -79,6 +83,13 @@ class Client:
     async def labels(self, path: str, text: str) -> list[str]:
         """What completes at the ``|`` of a document."""
         return [item["label"] for item in await self.settled(path, text)]
+
+
+async def opened(client: Client, text: str, **files: str) -> dict[str, Any]:
+    """Opens main.py beside other modules; returns the place of its ``|``."""
+    others = {f"{name}.py": content for name, content in files.items()}
+    client.session.workspace_changed({"main.py": text.replace("|", ""), **others})
+    return await client.open("main.py", text)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

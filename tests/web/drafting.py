@@ -51,6 +51,14 @@ async def ready(editor: Editor, revision: int) -> dict[str, Any]:
             return event
 
 
+async def previewed(editor: Editor) -> tuple[str, str]:
+    """A worker whose only main module is ours, and its preview running; the preview's label and the module's file id."""
+    host = host_of(await editor.until("preview.address"))
+    file = await open_main(editor)
+    await ready(editor, 2)
+    return host, file
+
+
 async def deploy(person: Person, name: str, **body: Any) -> dict[str, Any]:
     answer = await asyncio.to_thread(person.ask, "POST", f"workers/{name}/deployments", {"message": "", **body})
     assert answer.status_code == 201, answer.text

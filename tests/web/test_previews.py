@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.web.conftest import DataPlane, Person, join
-from tests.web.drafting import MAIN, host_of, open_main, ready, replace
+from tests.web.drafting import MAIN, host_of, open_main, previewed, ready, replace
 
 
 async def test_an_edit_changes_the_preview_by_itself_and_names_the_revision_it_runs(
@@ -35,9 +35,7 @@ async def test_an_edit_changes_the_preview_by_itself_and_names_the_revision_it_r
 async def test_what_a_request_prints_comes_to_the_console(owner: Person, visitors: DataPlane) -> None:
     name = owner.make()
     async with owner.editor(name) as editor:
-        host = host_of(await editor.until("preview.address"))
-        await open_main(editor)
-        await ready(editor, 2)
+        host, _ = await previewed(editor)
         await asyncio.to_thread(visitors.ask, host, "/here")
         records: list[str] = []
         while not any("asked for" in text for text in records):
@@ -51,9 +49,7 @@ async def test_a_module_that_does_not_parse_keeps_the_last_good_page_and_names_t
 ) -> None:
     name = owner.make()
     async with owner.editor(name) as editor:
-        host = host_of(await editor.until("preview.address"))
-        file = await open_main(editor)
-        await ready(editor, 2)
+        host, file = await previewed(editor)
         await editor.operate(2, 2, replace(file, MAIN, "x = 1\ny = (\n"))
         event = await editor.until("preview.unparsed")
         assert (event["revision"], event["path"], event["line"]) == (3, "main.py", 2)
@@ -66,9 +62,7 @@ async def test_a_module_that_does_not_parse_keeps_the_last_good_page_and_names_t
 async def test_O3_a_preview_label_dies_with_its_session(owner: Person, visitors: DataPlane) -> None:
     name = owner.make()
     async with owner.editor(name) as editor:
-        host = host_of(await editor.until("preview.address"))
-        await open_main(editor)
-        await ready(editor, 2)
+        host, _ = await previewed(editor)
         assert (await asyncio.to_thread(visitors.ask, host)).status_code == 200
         await asyncio.to_thread(owner.browser.post, "/logout", data={"csrfmiddlewaretoken": owner.csrf})
         assert await editor.closed() == 4401
@@ -86,8 +80,7 @@ async def test_each_member_has_a_preview_address_of_their_own(owner: Person, mat
 async def test_the_HTTP_tab_makes_a_request_to_the_draft(owner: Person, visitors: DataPlane) -> None:
     name = owner.make()
     async with owner.editor(name) as editor:
-        await open_main(editor)
-        await ready(editor, 2)
+        await previewed(editor)
     answer = owner.ask("POST", f"workers/{name}/requests", {"path": "/a?b=c", "headers": [["x-a", "b"]]}).json()
     assert (answer["status"], answer["body"], answer["encoding"]) == (200, "one", "text")
 

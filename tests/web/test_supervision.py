@@ -30,31 +30,33 @@ def answers(port: int, host: str, path: str, status: int) -> bool:
         return False
 
 
+def healthy(live: Live) -> bool:
+    return answers(live.port, f"localhost:{live.port}", "/healthz", 200)
+
+
+def nobody(live: Live) -> bool:
+    """The runner answers, and has asked web: there is no such worker."""
+    return answers(live.workers_port, f"nobody.localhost:{live.workers_port}", "/", 404)
+
+
 def test_F5_runner_zygote_and_web_killed_are_each_back_with_nothing_for_the_user_to_do(live: Live) -> None:
-    def nobody(pid: int) -> bool:
-        """The runner answers, and has asked web: there is no such worker."""
-        return bool(pid) and answers(live.workers_port, f"nobody.localhost:{live.workers_port}", "/", 404)
-
-    def healthy() -> bool:
-        return answers(live.port, f"localhost:{live.port}", "/healthz", 200)
-
     first = wait_until(lambda: runner_of(live), "a runner")
-    wait_until(lambda: nobody(first) and healthy(), "all answer")
+    wait_until(lambda: nobody(live) and healthy(live), "all answer")
 
     os.kill(first, signal.SIGKILL)
     began = time.monotonic()
-    second = wait_until(lambda: (pid := runner_of(live)) and pid != first and nobody(pid) and pid, "another runner")
+    second = wait_until(lambda: (pid := runner_of(live)) and pid != first and nobody(live) and pid, "another runner")
     print(f"the runner answers again after {time.monotonic() - began:.2f} s")
 
     (zygote,) = children(second)
     os.kill(zygote, signal.SIGKILL)
     wait_until(lambda: any(pid != zygote for pid in children(second)), "another zygote")
-    assert nobody(second), "the runner itself never went away"
+    assert nobody(live), "the runner itself never went away"
 
     (web,) = [pid for pid in children(live.program.pid) if pid != second]
     os.kill(web, signal.SIGKILL)
     began = time.monotonic()
-    wait_until(healthy, "web answers again")
+    wait_until(lambda: healthy(live), "web answers again")
     print(f"web answers again after {time.monotonic() - began:.2f} s")
     live.program.wait_for("web is back")
     assert "runner is back" in live.program.output
@@ -62,16 +64,12 @@ def test_F5_runner_zygote_and_web_killed_are_each_back_with_nothing_for_the_user
 
 def test_the_signal_of_a_client_that_left_while_it_was_written_to_ends_no_part(live: Live) -> None:
     """Linux sends it where a connection's end and its reset come between two writes: by chance, so it is sent by hand here."""
-
-    def healthy() -> bool:
-        return answers(live.port, f"localhost:{live.port}", "/healthz", 200)
-
-    wait_until(healthy, "web answers")
+    wait_until(lambda: healthy(live), "web answers")
     parts = children(live.program.pid)
     assert len(parts) == 2
     for pid in (live.program.pid, *parts):
         os.kill(pid, signal.SIGPIPE)
-    assert healthy() and answers(live.workers_port, f"nobody.localhost:{live.workers_port}", "/", 404)
+    assert healthy(live) and nobody(live)
     assert children(live.program.pid) == parts
     assert "killed by" not in live.program.printed()
 
