@@ -34,6 +34,7 @@ def test_the_tabs_the_place_in_the_text_and_the_panel_are_there_again(site: Site
     edit.open("greeting.py")
     edit.open("main.py")
     edit.command("View: Toggle Problems")
+    edit.page.wait_for_timeout(KEPT_MS)  # what follows is kept by itself, and not with the panel
     edit.line("class Default").click()
     expect(edit.cursor_line()).not_to_contain_text("Ln 1,")  # the status bar follows the click a moment later
     place = edit.cursor_line().inner_text()

@@ -4,10 +4,11 @@
  * show any more, and takes a side bar for closed that a narrow window had no room for. Used by `workbench` once VS Code is there.
  */
 import {
-  IEditorGroupsService, IEditorService, ILifecycleService, IStorageService, IWorkbenchLayoutService, getService,
+  ICodeEditorService, IEditorGroupsService, IEditorService, ILifecycleService, IStorageService, IWorkbenchLayoutService, getService,
 } from '@codingame/monaco-vscode-api'
 import type { IEditorGroup } from '@codingame/monaco-vscode-api/services'
 import { RunOnceScheduler } from '@codingame/monaco-vscode-api/vscode/vs/base/common/async'
+import type { ICodeEditor } from '@codingame/monaco-vscode-api/vscode/vs/editor/browser/editorBrowser'
 import { URI } from '@codingame/monaco-vscode-api/vscode/vs/base/common/uri'
 import { StorageScope, StorageTarget } from '@codingame/monaco-vscode-api/vscode/vs/platform/storage/common/storage'
 import { EditorResourceAccessor, SideBySideEditor } from '@codingame/monaco-vscode-api/vscode/vs/workbench/common/editor'
@@ -17,7 +18,7 @@ import { LATE_SCHEMES, toPath, toUri } from './space'
 
 /** Pixels of width under which the side bar would leave too little for the text. */
 const NARROW = 600
-/** Milliseconds after a change of what is open until it is kept: a person may load the page again right away. */
+/** Milliseconds after a change of what is open, or of a place in it, until it is kept: a person may load the page again right away. */
 const SOON = 300
 /** Under it is kept that the side bar is closed for want of room. */
 const CLOSED = 'quickedit.sideBarClosed'
@@ -33,9 +34,9 @@ export interface Session {
 }
 
 export async function continueSession({ width, first, exists, coloured }: Session): Promise<void> {
-  const [editors, groups, storage, layout, lifecycle] = await Promise.all([
+  const [editors, groups, storage, layout, lifecycle, texts] = await Promise.all([
     getService(IEditorService), getService(IEditorGroupsService), getService(IStorageService), getService(IWorkbenchLayoutService),
-    getService(ILifecycleService),
+    getService(ILifecycleService), getService(ICodeEditorService),
   ])
   await groups.whenReady
   await Promise.all(groups.groups.map((group) => closeGone(group, exists)))
@@ -47,6 +48,9 @@ export async function continueSession({ width, first, exists, coloured }: Sessio
     const keeping = new RunOnceScheduler(() => void storage.flush(), SOON)
     const keep = (): void => keeping.schedule()
     for (const changed of [editors.onDidEditorsChange, editors.onDidActiveEditorChange, layout.onDidChangePartVisibility]) changed(keep)
+    const keepPlace = (text: ICodeEditor): void => void text.onDidChangeCursorPosition(keep)
+    texts.listCodeEditors().forEach(keepPlace)
+    texts.onCodeEditorAdd(keepPlace)
     keep()
   })
 }
